@@ -1,0 +1,95 @@
+/** Errors that users and operators meet: a code to branch on, a sentence with what was expected and what came, the cause,
+ *  and what to do about it. Nobody should ever have to match on a message. */
+
+/** Every code, with what it means. `docs/reference/errors.md` tells what to do; a test keeps the two in step. */
+export const errorCodes = {
+  SETTINGS_INVALID: 'Options contradict each other or are out of range; `issues` lists all of them.',
+  NOT_BUILT: 'The option exists in the design but is not built yet; it is refused instead of being ignored.',
+  BROKER_UNREACHABLE: 'No bootstrap address answered within the start budget.',
+  AUTHENTICATION_FAILED: 'The broker refused the credentials.',
+  AUTHORIZATION_FAILED: 'The principal may not use this topic or group.',
+  TOPIC_MISSING: 'A topic that is consumed or produced to does not exist.',
+  KAFKA_ERROR: 'The broker answered with an error that retrying cannot mend.',
+  FENCED: 'Another member with the same identity took over; this one must not go on.',
+  HANDLER_FAILED: 'A handler threw; the cause is what it threw.',
+  HANDLER_TIMEOUT: 'A handler did not settle within the attempt timeout.',
+  MESSAGE_INVALID: 'A record could not be decoded or did not satisfy its schema.',
+  SEND_FAILED: 'A record could not be sent; `ambiguous` tells whether it may have been stored.',
+  NOT_STARTED: 'The app is not running; start it first.',
+  STOPPED: 'The app is stopping or has stopped.',
+  ABORTED: 'The attempt was aborted because its partition left or the app stopped.',
+  CORRUPT_RECORDS: 'A fetched batch failed its checksum or could not be understood.',
+} as const satisfies Record<string, string>
+
+export type ErrorCode = keyof typeof errorCodes
+
+export type HoldfastErrorOptions = {
+  readonly cause?: unknown
+  /** What to do about it, one sentence. */
+  readonly remedy?: string | undefined
+  /** Whether the same call may succeed later without anybody changing anything. @default false */
+  readonly retriable?: boolean | undefined
+}
+
+export class HoldfastError extends Error {
+  override readonly name: string = 'HoldfastError'
+  readonly code: ErrorCode
+  readonly remedy: string | undefined
+  readonly retriable: boolean
+
+  constructor(code: ErrorCode, message: string, options: HoldfastErrorOptions = {}) {
+    super(message, 'cause' in options ? { cause: options.cause } : undefined)
+    this.code = code
+    this.remedy = options.remedy
+    this.retriable = options.retriable ?? false
+  }
+}
+
+/** One problem of the options, in the words of whoever has to mend it. */
+export type SettingsIssue = {
+  /** The option as the user wrote it, e.g. `consume(orders).concurrency`. */
+  readonly option: string
+  /** What is wrong, with expected and got. */
+  readonly problem: string
+  readonly remedy: string
+}
+
+/** All problems of all options at once. */
+export class SettingsError extends HoldfastError {
+  override readonly name = 'SettingsError'
+  readonly issues: readonly SettingsIssue[]
+
+  constructor(issues: readonly SettingsIssue[]) {
+    const lines = issues.map((issue) => `  ${issue.option}: ${issue.problem} → ${issue.remedy}`)
+    super(
+      'SETTINGS_INVALID',
+      `${issues.length} ${issues.length === 1 ? 'setting is' : 'settings are'} wrong:\n${lines.join('\n')}`,
+      {
+        remedy: 'Mend every setting listed above.',
+      },
+    )
+    this.issues = issues
+  }
+}
+
+/** A send that failed. `ambiguous: true` means that the record may be stored although no acknowledgement came. */
+export class SendError extends HoldfastError {
+  override readonly name = 'SendError'
+  readonly ambiguous: boolean
+
+  constructor(message: string, options: HoldfastErrorOptions & { readonly ambiguous: boolean }) {
+    super('SEND_FAILED', message, options)
+    this.ambiguous = options.ambiguous
+  }
+}
+
+/** One line that names any thrown value, however strange; never throws and never grows beyond `lengthMax` characters. */
+export function describeThrown(thrown: unknown, lengthMax = 1_024): string {
+  let text: string
+  try {
+    text = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : `${typeof thrown} ${String(thrown)}`
+  } catch {
+    text = `${typeof thrown} that cannot be printed`
+  }
+  return text.length > lengthMax ? `${text.slice(0, lengthMax - 1)}…` : text
+}
