@@ -1,0 +1,81 @@
+/** Settings are what options become: complete, validated, in plain units, frozen. Inside Holdfast there are only settings;
+ *  defaults live in `api/options.ts` and nowhere else. */
+
+/** The unit of order (R13): one lane per partition, one per key, or none. */
+export type Order = 'partition' | 'key' | 'none'
+
+/** Where a group starts on a partition that it never committed (R12). */
+export type StartFrom = 'earliest' | 'latest' | 'fail' | { readonly timeMs: number }
+
+/** One `consume` call. */
+export type SubscriptionSettings = {
+  readonly topic: string
+  readonly order: Order
+  /** Attempts that may run at once over all partitions. */
+  readonly concurrency: number
+  readonly attemptTimeoutMs: number
+  /** How long a timed-out attempt may take to obey its abort before it counts as a zombie. */
+  readonly abortGraceMs: number
+  readonly from: StartFrom
+  /** The longest wait before each attempt in place after the first; full jitter picks within it. Empty means no retry. */
+  readonly inPlaceDelaysMs: readonly number[]
+  /** Decoded records per partition that wait or run. */
+  readonly bufferedRecordsMax: number
+  /** Records per partition that may wait in place for their next attempt. */
+  readonly parkedRecordsMax: number
+}
+
+/** One member of one group in this process. */
+export type GroupSettings = {
+  readonly group: string
+  readonly subscriptions: readonly SubscriptionSettings[]
+  readonly sessionTimeoutMs: number
+  readonly heartbeatIntervalMs: number
+  readonly rebalanceTimeoutMs: number
+  /** The deadline of requests that should be answered at once. */
+  readonly requestTimeoutMs: number
+  readonly commitIntervalMs: number
+  readonly commitRecords: number
+  /** The shortest time between two commits that are triggered by `commitRecords`. */
+  readonly commitGapMs: number
+  readonly drainAtRevokeMs: number
+  /** A loop that completed no tick for this long leaves the group and starts anew. */
+  readonly loopTimeoutMs: number
+  readonly fetch: FetchSettings
+}
+
+export type FetchSettings = {
+  /** How long the broker may hold a fetch that has no records. */
+  readonly maxWaitMs: number
+  /** The same, while a partition of the node is out of the fetch and may come back at any moment. */
+  readonly pressedWaitMs: number
+  readonly requestBytesMax: number
+  readonly partitionBytesMax: number
+  /** Raw and decoded bytes held by this process's consumers, records in flight included. */
+  readonly heldBytesMax: number
+  readonly isolationLevel: 'readCommitted' | 'readUncommitted'
+}
+
+export type ProducerSettings = {
+  /** How long a record may wait for others to share its batch. */
+  readonly lingerMs: number
+  readonly batchBytesMax: number
+  /** Unsent and unacknowledged bytes; a `send` beyond it waits for room. */
+  readonly heldBytesMax: number
+  readonly requestTimeoutMs: number
+  /** From `send` to its rejection, retries included. */
+  readonly deliveryTimeoutMs: number
+}
+
+export type StopSettings = {
+  readonly drainMs: number
+  readonly finalCommitMs: number
+}
+
+export type AppSettings = {
+  readonly clientId: string
+  readonly startTimeoutMs: number
+  readonly groups: readonly GroupSettings[]
+  readonly producer: ProducerSettings
+  readonly stop: StopSettings
+}
