@@ -1,0 +1,181 @@
+/** Who may import whom. The table is the architecture: a folder that is not in it may not exist, an import that is not in
+ *  it fails the check. Allowed is what a row names, never "everything below". */
+import { posix } from 'node:path'
+import { errorAt, isTest, isTypeScript, parsed, type Import, type Problem, type Rule, type Tree } from './source.ts'
+
+type Layer = {
+  readonly name: string
+  /** A folder (ending in a slash) or one file. The longest match wins. */
+  readonly at: string
+  /** Names of layers; its own is always allowed. */
+  readonly layers: readonly string[]
+  /** Layers of which only types may be imported. */
+  readonly types?: readonly string[]
+  /** Packages by name; `node:` stands for every built-in module, `*` for any package. */
+  readonly packages: readonly string[]
+}
+
+const src = 'packages/holdfast/src/'
+
+/** Design: model ← engine ← runtime ← api ← index;  model ← kafka ← runtime;  testing → index, port and the clock's type.
+ *  `observe` is the list of events that runtime and api emit. Outside `packages/`, everybody uses the public entries;
+ *  only `verify/` may look inside, because it proves what is inside. */
+export const layers: readonly Layer[] = [
+  { name: 'model', at: `${src}model/`, layers: [], packages: [] },
+  { name: 'engine', at: `${src}engine/`, layers: ['model'], packages: [] },
+  { name: 'observe', at: `${src}observe/`, layers: ['model'], packages: ['node:'] },
+  { name: 'port', at: `${src}kafka/port.ts`, layers: ['model'], packages: [] },
+  { name: 'kafka', at: `${src}kafka/`, layers: ['model', 'port'], packages: ['node:'] },
+  {
+    name: 'client',
+    at: `${src}kafka/platformatic/`,
+    layers: ['model', 'port', 'kafka'],
+    packages: ['node:', '@platformatic/kafka'],
+  },
+  { name: 'clock', at: `${src}runtime/clock.ts`, layers: [], packages: [] },
+  {
+    name: 'runtime',
+    at: `${src}runtime/`,
+    layers: ['model', 'engine', 'observe', 'port', 'kafka', 'clock'],
+    packages: ['node:'],
+  },
+  {
+    name: 'api',
+    at: `${src}api/`,
+    layers: ['model', 'observe', 'port', 'kafka', 'runtime', 'clock'],
+    packages: ['node:'],
+  },
+  {
+    name: 'index',
+    at: `${src}index.ts`,
+    layers: ['model', 'observe', 'port', 'runtime', 'api'],
+    packages: [],
+  },
+  { name: 'integrations', at: `${src}integrations/`, layers: ['index'], packages: ['*'] },
+  {
+    name: 'testing',
+    at: `${src}testing/`,
+    layers: ['index', 'port'],
+    types: ['clock'],
+    packages: ['node:', '@holdfast/broker'],
+  },
+  { name: 'broker', at: 'packages/broker/src/', layers: [], packages: ['node:'] },
+  { name: 'dashboard', at: 'packages/dashboard/src/', layers: [], packages: ['*'] },
+  { name: 'cli', at: 'packages/cli/src/', layers: [], packages: ['*'] },
+  { name: 'judge', at: 'verify/judge/', layers: [], packages: ['*'] },
+  { name: 'demo', at: 'demo/', layers: ['judge', 'verify', 'scripts'], packages: ['*'] },
+  { name: 'examples', at: 'examples/', layers: ['verify'], packages: ['*'] },
+  { name: 'scripts', at: 'scripts/', layers: ['verify', 'demo'], packages: ['*'] },
+  { name: 'verify', at: 'verify/', layers: ['*'], packages: ['*'] },
+]
+
+/** Packages that a `*` does not cover, with those who may import them after all. */
+const reserved: readonly { readonly package: RegExp; readonly only: readonly string[]; readonly reason: string }[] = [
+  {
+    package: /^@platformatic\/kafka$/,
+    only: ['client', 'verify'],
+    reason: 'the Kafka client stays behind the port, in kafka/platformatic/',
+  },
+  {
+    package: /^(holdfast|@holdfast\/.*)(\/.*)?$/,
+    only: ['testing', 'integrations', 'dashboard', 'cli', 'demo', 'examples', 'scripts', 'verify'],
+    reason: 'the judge and the layers below the public entry know nothing of Holdfast as a package',
+  },
+]
+
+/** A test may use test libraries and the test kit beside what its folder may import. */
+const forTests = { layers: ['testing', 'clock', 'port'], packages: ['vitest', 'fast-check', 'node:'] }
+
+export const layerRule: Rule = {
+  id: 'import-table',
+  check: (tree) =>
+    tree.sources.filter(isChecked).flatMap((source) => {
+      const from = layerOf(source.path)
+      if (from === undefined)
+        return [errorAt(source, 0, 'lies outside every layer; add its folder to scripts/tidy/layers.ts')]
+      return parsed(source).imports.flatMap((found) => {
+        const refusal = refuse(from, source.path, found)
+        return refusal === undefined ? [] : [errorAt(source, found.offset, refusal)]
+      })
+    }),
+}
+
+function isChecked({ path }: { readonly path: string }): boolean {
+  return isTypeScript(path) && path.includes('/')
+}
+
+export function layerOf(path: string): Layer | undefined {
+  return layers
+    .filter(({ at }) => (at.endsWith('/') ? path.startsWith(at) : path === at))
+    .toSorted((a, b) => b.at.length - a.at.length)[0]
+}
+
+function refuse(from: Layer, path: string, found: Import): string | undefined {
+  if (!found.specifier.startsWith('.')) return refusePackage(from, path, found.specifier)
+  const target = posix.join(posix.dirname(path), found.specifier)
+  const to = layerOf(target)
+  if (to === undefined) return target.includes('/') ? `imports ${target}, which lies outside every layer` : undefined
+  const allowed = isTest(path) ? [...from.layers, ...forTests.layers] : from.layers
+  if (to.name === from.name || allowed.includes(to.name) || allowed.includes('*')) return undefined
+  if (from.types?.includes(to.name)) {
+    return found.isTypeOnly ? undefined : `${from.name} may import types only from ${to.name}: write \`import type\``
+  }
+  const list = [...from.layers, ...(from.types ?? [])].join(', ') || 'no other layer'
+  return `${from.name} may not import ${to.name} (${target}); it may import ${list}`
+}
+
+function refusePackage(from: Layer, path: string, specifier: string): string | undefined {
+  const barrier = reserved.find((one) => one.package.test(specifier))
+  if (barrier !== undefined && !barrier.only.includes(from.name) && !from.packages.includes(specifier)) {
+    return `${from.name} may not import ${specifier}: ${barrier.reason}`
+  }
+  const allowed = isTest(path) ? [...from.packages, ...forTests.packages] : from.packages
+  const isAllowed = allowed.some(
+    (name) => name === '*' || (name === 'node:' ? specifier.startsWith('node:') : packageOf(specifier) === name),
+  )
+  return isAllowed
+    ? undefined
+    : `${from.name} may not import ${specifier}; it may import ${allowed.join(', ') || 'no package'}`
+}
+
+/** `@scope/name/sub` → `@scope/name`. */
+function packageOf(specifier: string): string {
+  const parts = specifier.split('/')
+  return parts.slice(0, specifier.startsWith('@') ? 2 : 1).join('/')
+}
+
+const client = '@platformatic/kafka'
+
+/** Importing `holdfast` must stay cheap: the client takes 0.4 s to load, so nothing that the entry loads may load it. */
+export const lazyClientRule: Rule = {
+  id: 'lazy-client',
+  check: (tree) => {
+    const byPath = new Map(tree.sources.map((source) => [source.path, source]))
+    const seen = new Set<string>()
+    const problems: Problem[] = []
+    const follow = (path: string, chain: readonly string[]): void => {
+      const source = byPath.get(path)
+      if (source === undefined || seen.has(path)) return
+      seen.add(path)
+      for (const found of parsed(source).imports) {
+        if (found.isTypeOnly || found.isDynamic) continue
+        if (packageOf(found.specifier) === client) problems.push(errorAt(source, found.offset, loadsClient(chain)))
+        if (found.specifier.startsWith('.')) {
+          const target = posix.join(posix.dirname(path), found.specifier)
+          follow(target, [...chain, target])
+        }
+      }
+    }
+    for (const entry of entries(tree)) follow(entry, [entry])
+    return problems
+  },
+}
+
+function loadsClient(chain: readonly string[]): string {
+  return `importing holdfast would load ${client} through ${chain.join(' → ')}; make one step a dynamic import`
+}
+
+function entries(tree: Tree): string[] {
+  const paths = new Set(tree.sources.map(({ path }) => path))
+  return [`${src}index.ts`, `${src}testing/index.ts`].filter((path) => paths.has(path))
+}
