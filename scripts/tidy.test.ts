@@ -331,6 +331,8 @@ test('names of properties, types of tests and addresses of examples are not mist
     [`${src}/engine/a.ts`]:
       'export const a = (at: { process: number; Date: string }) => [at.process, at.Date, { process: 1 }]\n',
     [`${src}/api/a.ts`]: '// See https://github.com/example/home/blob/main and #12.\nexport const metadata = 1\n',
+    [`${src}/model/offset.test.ts`]:
+      "import { call } from '../kafka/platformatic/calls.ts'\nimport 'fast-check'\nvoid call\n",
     'verify/judge/b.test.ts': "test.skipIf(process.env['KAFKA_BROKERS'] === undefined)('a law', () => {})\n",
   }
   expect(messages(treeOf(innocent))).toEqual([])
