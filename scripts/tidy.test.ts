@@ -10,6 +10,7 @@ const clean: Readonly<Record<string, string>> = {
   [`${src}/model/offset.ts`]: 'export type Offset = number\n',
   [`${src}/engine/ledger.ts`]: "import { type Offset } from '../model/offset.ts'\nexport const first: Offset = 0\n",
   [`${src}/engine/ledger.test.ts`]: "import { test } from 'vitest'\ntest('a law', () => {})\n",
+  [`${src}/observe/events.ts`]: 'export const events = []\n',
   [`${src}/kafka/port.ts`]: 'export type Port = { close(): void }\n',
   [`${src}/kafka/platformatic/calls.ts`]:
     "import { fetchV17 } from '@platformatic/kafka'\nexport const call = fetchV17\n",
@@ -29,7 +30,9 @@ const clean: Readonly<Record<string, string>> = {
   'examples/first.ts': "import { start } from 'holdfast'\nvoid start()\n",
   'ARCHITECTURE.md': ['packages/holdfast/src/', 'packages/broker/src/', 'verify/judge/', 'examples/']
     .concat(
-      ['model', 'engine', 'kafka', 'kafka/platformatic', 'runtime', 'api', 'testing'].map((name) => `${src}/${name}/`),
+      ['model', 'engine', 'observe', 'kafka', 'kafka/platformatic', 'runtime', 'api', 'testing'].map(
+        (name) => `${src}/${name}/`,
+      ),
     )
     .map((folder) => `| \`${folder}\` | what it holds |\n`)
     .join(''),
@@ -86,12 +89,14 @@ const impure: readonly (readonly [source: string, named: string])[] = [
   ['export const tick = () => queueMicrotask(tick)', 'queueMicrotask'],
   ['export const tick = () => performance.now()', 'performance'],
   ['export const tick = () => process.hrtime()', 'process'],
+  ['export const tick = () => ({ fetch })', 'fetch'],
   ["export const tick = () => import('../model/offset.ts')", 'dynamic import'],
 ]
 
 const forbiddenImports: readonly (readonly [path: string, source: string, expected: RegExp])[] = [
   [`${src}/model/a.ts`, "import { first } from '../engine/ledger.ts'", /model may not import engine/],
   [`${src}/engine/a.ts`, "import { open } from '../runtime/loop.ts'", /engine may not import runtime/],
+  [`${src}/engine/a.ts`, "import { events } from '../observe/events.ts'", /types only from observe/],
   [`${src}/engine/a.ts`, "import { readFileSync } from 'node:fs'", /engine may not import node:fs/],
   [`${src}/engine/a.ts`, "import { z } from 'zod'", /engine may not import zod/],
   [`${src}/kafka/a.ts`, "import { first } from '../engine/ledger.ts'", /kafka may not import engine/],
@@ -329,7 +334,7 @@ test('a planted defect has an id of its own, a law, one place and a change', () 
 test('names of properties, types of tests and addresses of examples are not mistaken for violations', () => {
   const innocent = {
     [`${src}/engine/a.ts`]:
-      'export const a = (at: { process: number; Date: string }) => [at.process, at.Date, { process: 1 }]\n',
+      'export type A = { process: number; Date: string; fetch(): void }\nexport const a = (at: A) => [at.process, { fetch: at.Date }]\n',
     [`${src}/api/a.ts`]: '// See https://github.com/example/home/blob/main and #12.\nexport const metadata = 1\n',
     [`${src}/model/offset.test.ts`]:
       "import { call } from '../kafka/platformatic/calls.ts'\nimport 'fast-check'\nvoid call\n",

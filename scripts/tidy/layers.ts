@@ -18,11 +18,11 @@ type Layer = {
 const src = 'packages/holdfast/src/'
 
 /** Design: model ← engine ← runtime ← api ← index;  model ← kafka ← runtime;  testing → index, port and the clock's type.
- *  `observe` is the list of events that runtime and api emit. Outside `packages/`, everybody uses the public entries;
+ *  `observe` is the list of events that runtime and api emit, and whose names the engine's effects carry. Outside `packages/`, everybody uses the public entries;
  *  only `verify/` may look inside, because it proves what is inside. */
 export const layers: readonly Layer[] = [
   { name: 'model', at: `${src}model/`, layers: [], packages: [] },
-  { name: 'engine', at: `${src}engine/`, layers: ['model'], packages: [] },
+  { name: 'engine', at: `${src}engine/`, layers: ['model'], types: ['observe'], packages: [] },
   { name: 'observe', at: `${src}observe/`, layers: ['model'], packages: ['node:'] },
   { name: 'port', at: `${src}kafka/port.ts`, layers: ['model'], packages: [] },
   { name: 'kafka', at: `${src}kafka/`, layers: ['model', 'port'], packages: ['node:'] },
@@ -62,6 +62,7 @@ export const layers: readonly Layer[] = [
   { name: 'broker', at: 'packages/broker/src/', layers: [], packages: ['node:'] },
   { name: 'dashboard', at: 'packages/dashboard/src/', layers: [], packages: ['*'] },
   { name: 'cli', at: 'packages/cli/src/', layers: [], packages: ['*'] },
+  { name: 'facts', at: 'verify/facts/', layers: ['verify', 'scripts'], packages: ['*'] },
   { name: 'judge', at: 'verify/judge/', layers: [], packages: ['*'] },
   { name: 'demo', at: 'demo/', layers: ['judge', 'verify', 'scripts'], packages: ['*'] },
   { name: 'examples', at: 'examples/', layers: ['verify'], packages: ['*'] },
@@ -73,7 +74,7 @@ export const layers: readonly Layer[] = [
 const reserved: readonly { readonly package: RegExp; readonly only: readonly string[]; readonly reason: string }[] = [
   {
     package: /^@platformatic\/kafka$/,
-    only: ['client'],
+    only: ['client', 'facts'],
     reason: 'the Kafka client stays behind the port, in kafka/platformatic/',
   },
   {

@@ -22,9 +22,13 @@ export const engineRule: Rule = fileRule('pure-engine', isIn(engine), (source) =
       errorAt(source, node.start, `the engine is pure: no ${what}; take it as an argument or emit an effect`),
     )
   }
+  const properties = propertyNames(source)
   visit(source, {
     Identifier: (node) => {
-      if (impureInEngine.has(node.name) && !isPropertyName(source.text, node)) report(node, node.name)
+      if (!impureInEngine.has(node.name) || properties.has(node.start)) return
+      // In `{ fetch }` the name is visited twice, as key and as value.
+      properties.add(node.start)
+      report(node, node.name)
     },
     MemberExpression: (node) => {
       if (source.text.slice(node.start, node.end) === 'Math.random') report(node, 'Math.random')
@@ -51,12 +55,13 @@ const timeModules = new Set([
 /** `globalThis.setTimeout`, `process.hrtime` and their like are what lint's list of globals cannot see. */
 export const clockRule: Rule = fileRule('clock-bypass', isIn(runtime), (source) => {
   if (source.path === `${runtime}clock.ts`) return []
+  const properties = propertyNames(source)
   const problems = parsed(source)
     .imports.filter((found) => timeModules.has(found.specifier))
     .map((found) => errorAt(source, found.offset, `${found.specifier} bypasses the injected Clock`))
   visit(source, {
     Identifier: (node) => {
-      if (!timeByAnotherName.has(node.name) || isPropertyName(source.text, node)) return
+      if (!timeByAnotherName.has(node.name) || properties.has(node.start)) return
       problems.push(errorAt(source, node.start, `${node.name} is a way around the injected Clock; name what you need`))
     },
     MemberExpression: (node) => {
@@ -101,7 +106,23 @@ function visit(source: Source, visitor: VisitorObject): void {
   new Visitor(visitor).visit(parsed(source).program)
 }
 
-/** `state.process` and `{ process: 1 }` name a property, not the global. */
-function isPropertyName(text: string, node: { readonly start: number; readonly end: number }): boolean {
-  return text[node.start - 1] === '.' || /^\??\s*:(?!:)/.test(text.slice(node.end, node.end + 8))
+/** Where a name stands for a property, as in `state.process`, `{ process: 1 }` or `fetch(): void`, and not for the global. */
+function propertyNames(source: Source): Set<number> {
+  const starts = new Set<number>()
+  const key = (node: { readonly key: { readonly start: number }; readonly computed?: boolean }): void => {
+    if (node.computed !== true) starts.add(node.key.start)
+  }
+  visit(source, {
+    MemberExpression: (node) => {
+      if (!node.computed) starts.add(node.property.start)
+    },
+    Property: (node) => {
+      if (!node.shorthand) key(node)
+    },
+    PropertyDefinition: key,
+    MethodDefinition: key,
+    TSPropertySignature: key,
+    TSMethodSignature: key,
+  })
+  return starts
 }
