@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { isRunning, runProcess, startDetached, startProcess, stopPid } from '../../verify/processes.ts'
 import { type BrokerAddress, brokerConfig } from './broker-config.ts'
-import { type KafkaJars, requireJava } from './jars.ts'
+import { javaArgs, type KafkaJars, requireJava } from './jars.ts'
 import { brokersKnown, offsetsErrorCode, transactionsErrorCode } from './probe.ts'
 
 /** Ports were free a moment ago; somebody else may have taken one since. */
@@ -18,7 +18,6 @@ const attemptsMax = 3
 const readyWithinMs = 60_000
 /** The data is thrown away afterwards, so nobody needs a broker to put it in order first. */
 const stopWithinMs = 2_000
-const heapOptions = ['-Xms128m', '-Xmx384m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1']
 
 export type Cluster = {
   readonly version: string
@@ -118,12 +117,6 @@ async function launch(
   const running = await startProcess({ ...broker, onLine: (line) => log.write(`${line}\n`) })
   void running.exited.then(() => log.end())
   return running.pid
-}
-
-/** The command line that runs a class of Kafka: `kafka.Kafka`, or one of the tools. */
-export function javaArgs(jars: KafkaJars, mainClass: string, args: readonly string[]): readonly string[] {
-  const logging = '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn'
-  return [...heapOptions, logging, '-cp', join(jars.folder, '*'), mainClass, ...args]
 }
 
 async function untilReady(cluster: Cluster, internalTopics: 'wait' | 'untouched'): Promise<void> {

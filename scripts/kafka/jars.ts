@@ -12,6 +12,8 @@ import { runProcess } from '../../verify/processes.ts'
 const pomFile = join(import.meta.dirname, 'pom.xml')
 /** Kafka 4 brokers run on Java 17 and later. */
 const javaMajorMin = 17
+/** A broker of a test holds little and starts often. */
+const heapOptions = ['-Xms128m', '-Xmx384m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1']
 const fetchWithinMs = 10 * 60_000
 
 /** What is missing and how to get it, in one line. The command line prints the message without a stack. */
@@ -70,6 +72,12 @@ export async function requireJava(): Promise<string> {
     throw new MissingError(`Java ${version[1]} is too old (${command}), Kafka needs ≥ ${javaMajorMin}: ${remedy}`)
   }
   return command
+}
+
+/** The command line that runs a class of Kafka: `kafka.Kafka`, or one of the tools. */
+export function javaArgs(jars: KafkaJars, mainClass: string, args: readonly string[]): readonly string[] {
+  const logging = '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn'
+  return [...heapOptions, logging, '-cp', join(jars.folder, '*'), mainClass, ...args]
 }
 
 async function copyDependencies(folder: string): Promise<void> {
