@@ -34,7 +34,7 @@ const clean: Readonly<Record<string, string>> = {
         (name) => `${src}/${name}/`,
       ),
     )
-    .map((folder) => `| \`${folder}\` | what it holds |\n`)
+    .map((folder) => `- \`${folder}\`: what it holds\n`)
     .join(''),
   'README.md':
     "See [the map](ARCHITECTURE.md).\n\n```ts file=examples/first.ts\nimport { start } from 'holdfast'\nvoid start()\n```\n",
@@ -270,7 +270,7 @@ const violations: readonly Violation[] = [
   {
     rule: 'file-map',
     law: 'a row without a folder',
-    plant: { 'ARCHITECTURE.md': `${clean['ARCHITECTURE.md'] ?? ''}| \`gone/\` | nothing |\n` },
+    plant: { 'ARCHITECTURE.md': `${clean['ARCHITECTURE.md'] ?? ''}- \`gone/\`: nothing\n` },
     expected: /lists gone\//,
   },
   {

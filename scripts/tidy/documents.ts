@@ -33,7 +33,7 @@ function differs(path: string, text: string, shown: string): string {
 }
 
 const map = 'ARCHITECTURE.md'
-const mapRow = /^\| `([\w@./-]+\/)` \|/gm
+const mapRow = /^- `([\w@./-]+\/)`:/gm
 
 /** The file map lists every folder that holds sources, and no folder that is gone. */
 export const mapRule: Rule = {
