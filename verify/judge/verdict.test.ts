@@ -133,6 +133,10 @@ describe('lost', () => {
     expect(verdictOn(changed([11, 16]))).toMatchObject({ lost: 1, commitsPastUnfinished: 1, agrees: false })
   })
 
+  test('a record that should have been filtered, but was not even looked at, is lost', () => {
+    expect(verdictOn(changed([1]))).toMatchObject({ lost: 1, filtered: 0, agrees: false })
+  })
+
   test('a record that was filtered although its damage code is documented is lost', () => {
     const verdict = verdictOn(changed([11, 16], [[2, 1, 0, 0, 'filtered']]))
     expect(verdict).toMatchObject({ lost: 1, filtered: 2, agrees: false })
@@ -165,6 +169,7 @@ describe('duplicates', () => {
     ]
     const verdict = verdictOn({ records: twice, ...changed([], steps) })
     expect(verdict).toMatchObject({ produced: 5, agrees: false })
+    expect(verdict.problems).toContain('the topic has a record at 1:1 (row 3) that was not asked for')
   })
 })
 
@@ -198,6 +203,11 @@ describe('order', () => {
   test('a filtered record holds nobody back', () => {
     const swapped = records.map((record) => (record.offset === 2 ? { ...record, offset: -1 } : record))
     expect(verdictOn({ records: swapped, ...changed([1], [[1, 0, -1, 0, 'filtered']]) }).orderViolations).toBe(0)
+  })
+
+  test('a filtered record does not count as the end of the attempt that runs beside it', () => {
+    const change = changed([1, 15, 20], [[11, 0, 2, 0, 'filtered'], ...overtaking])
+    expect(verdictOn(change).orderViolations).toBe(1)
   })
 
   test('records of different keys may overlap, unless the partition is the lane', () => {
@@ -253,7 +263,7 @@ describe('early retries', () => {
 
 describe('commits', () => {
   test('a commit that was seen before everything below it was finished is one too many, however often it was seen', () => {
-    const early: OffsetSample[] = [21, 25, 29].map((ms) => ({ askedMs: ms, answeredMs: ms, committed: { 0: 2, 1: 1 } }))
+    const early: OffsetSample[] = [21, 25, 36].map((ms) => ({ askedMs: ms, answeredMs: ms, committed: { 0: 2, 1: 1 } }))
     const verdict = verdictOn({ samples: [...samples.slice(0, 2), ...early, ...samples.slice(2)] })
     expect(verdict).toMatchObject({ commitsPastUnfinished: 1, agrees: false })
     expect(verdict.problems).toEqual(['partition 0 was committed at 2 while offset 1 was not finished'])
@@ -272,6 +282,14 @@ describe('commits', () => {
       samples: [far],
     })
     expect(verdict.commitsPastUnfinished).toBe(1)
+  })
+
+  test('a record that is handled again later was finished all the same', () => {
+    const again: Script = [
+      [50, 1, 0, 1, 'started'],
+      [51, 1, 0, 1, 'done'],
+    ]
+    expect(verdictOn(changed([], again)).commitsPastUnfinished).toBe(0)
   })
 
   test('a commit may be as new as its answer, because it was true at some moment before', () => {
