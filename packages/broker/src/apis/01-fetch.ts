@@ -1,0 +1,207 @@
+/** Fetch: 4–17. Waits until `minBytes` are there or `maxWaitMs` is over; sessions tell only what changed.
+ *
+ *  * 4: isolation level · 5: log start offset · 7: sessions · 9: leader epochs are fenced · 11: rack (ignored: one replica)
+ *  * 12: flexible, diverging epochs, the new leader · 13: topic ids instead of names · 15–17: replicas only, ignored
+ *
+ *  Which partitions a request means is decided in `fetch-scope.ts`. */
+
+import { type Handler, type HandlerContext } from '../core/broker-state.ts'
+import { type Partition } from '../core/cluster.ts'
+import { type FetchSession, type SessionPartition } from '../core/fetch-sessions.ts'
+import { type RequestOf, type ResponseOf } from '../protocol/apis.ts'
+import { errorCode } from '../protocol/error-code.ts'
+import { fetchScope } from './fetch-scope.ts'
+
+type FetchAnswer = ResponseOf<'Fetch'>
+type PartitionAnswer = FetchAnswer['responses'][number]['partitions'][number]
+type Read = { readonly wanted: SessionPartition; readonly answer: PartitionAnswer; readonly bytes: number }
+
+const readCommitted = 1
+const noRecords = Buffer.alloc(0)
+
+export const fetch: Handler<'Fetch'> = (request, context) => {
+  const scope = fetchScope(request, context)
+  if (typeof scope === 'number') return { errorCode: scope, sessionId: 0, responses: [] }
+  const { session, wanted } = scope
+  const answerNow = (): FetchAnswer => answer(readAll(wanted, request, context), session, scope.isFull, context)
+
+  const reads = readAll(wanted, request, context)
+  const isReady = request.maxWaitMs <= 0 || wanted.length === 0 || hasEnough(reads, request.minBytes)
+  return isReady ? answer(reads, session, scope.isFull, context) : waitForBytes(wanted, request, context, answerNow)
+}
+
+function hasEnough(reads: readonly Read[], minBytes: number): boolean {
+  let bytes = 0
+  for (const read of reads) {
+    // What a client must react to does not wait for data.
+    if (read.answer.errorCode !== errorCode.none || read.answer.divergingEpoch) return true
+    bytes += read.bytes
+  }
+  return bytes >= minBytes
+}
+
+/** A long poll: looks again whenever one of the logs changes, answers at the latest after `maxWaitMs`. */
+function waitForBytes(
+  wanted: readonly SessionPartition[],
+  request: RequestOf<'Fetch'>,
+  context: HandlerContext,
+  answerNow: () => FetchAnswer,
+): Promise<FetchAnswer> {
+  const { broker, connection } = context
+  return new Promise((resolve) => {
+    const stops: (() => void)[] = []
+    const stop = (): void => {
+      for (const each of stops) each()
+    }
+    const finish = (): void => {
+      stop()
+      resolve(answerNow())
+    }
+    const look = (): void => {
+      if (hasEnough(readAll(wanted, request, context), request.minBytes)) finish()
+    }
+    for (const { topic, partition } of wanted) {
+      const found = broker.cluster.partition(topic, partition)
+      if (found !== undefined) stops.push(found.log.onChange(look))
+    }
+    const timer = broker.clock.setTimer(request.maxWaitMs, finish)
+    stops.push(() => timer.cancel(), connection.onClose(stop))
+  })
+}
+
+function readAll(wanted: readonly SessionPartition[], request: RequestOf<'Fetch'>, context: HandlerContext): Read[] {
+  let leftBytes = request.maxBytes
+  let hasBytes = false
+  return wanted.map((each) => {
+    const limits = { leftBytes, atLeastOneBatch: !hasBytes, isolationLevel: request.isolationLevel }
+    const partitionAnswer = readPartition(each, limits, context)
+    const bytes = partitionAnswer.records?.length ?? 0
+    leftBytes = Math.max(0, leftBytes - bytes)
+    hasBytes ||= bytes > 0
+    return { wanted: each, answer: partitionAnswer, bytes }
+  })
+}
+
+type Limits = { readonly leftBytes: number; readonly atLeastOneBatch: boolean; readonly isolationLevel: number }
+
+function readPartition(wanted: SessionPartition, limits: Limits, context: HandlerContext): PartitionAnswer {
+  const { cluster } = context.broker
+  const index = wanted.partition
+  const topic = wanted.topic === '' ? undefined : cluster.topic(wanted.topic)
+  if (topic === undefined) {
+    const byId = context.version >= 13
+    return failed(index, byId ? errorCode.unknownTopicId : errorCode.unknownTopicOrPartition)
+  }
+  // The name was deleted and made again since the session learned its id.
+  if (context.version >= 13 && topic.id !== wanted.topicId) return failed(index, errorCode.inconsistentTopicId)
+  const partition = topic.partitions[index]
+  if (partition === undefined) return failed(index, errorCode.unknownTopicOrPartition)
+  const problem = cluster.leadershipProblem(partition, context.nodeId, wanted.currentLeaderEpoch)
+  if (problem !== errorCode.none) {
+    const { leaderId, leaderEpoch } = partition
+    const isMoved = problem === errorCode.notLeaderOrFollower || problem === errorCode.fencedLeaderEpoch
+    return { ...failed(index, problem), currentLeader: isMoved ? { leaderId, leaderEpoch } : null }
+  }
+  return readLog(partition, wanted, limits)
+}
+
+function readLog(partition: Partition, wanted: SessionPartition, limits: Limits): PartitionAnswer {
+  const { log, index } = partition
+  const { fetchOffset, lastFetchedEpoch } = wanted
+  const state = {
+    partitionIndex: index,
+    errorCode: errorCode.none,
+    highWatermark: log.endOffset,
+    lastStableOffset: log.lastStableOffset,
+    logStartOffset: log.startOffset,
+    divergingEpoch: null,
+    currentLeader: null,
+    abortedTransactions: [],
+    records: noRecords,
+  }
+  if (lastFetchedEpoch >= 0) {
+    const end = log.endOfEpoch(lastFetchedEpoch)
+    if (end === undefined) return failed(index, errorCode.offsetOutOfRange)
+    if (end.epoch < lastFetchedEpoch || end.endOffset < fetchOffset) return { ...state, divergingEpoch: end }
+  }
+  if (fetchOffset < log.startOffset || fetchOffset > log.endOffset) return failed(index, errorCode.offsetOutOfRange)
+  const before = limits.isolationLevel === readCommitted ? log.lastStableOffset : log.endOffset
+  const bytesMax = Math.min(wanted.partitionMaxBytes, limits.leftBytes)
+  const pieces = log.read(fetchOffset, { bytesMax, atLeastOneBatch: limits.atLeastOneBatch, before })
+  return {
+    ...state,
+    abortedTransactions:
+      limits.isolationLevel === readCommitted
+        ? log.abortedBetween(fetchOffset, before).map(({ producerId, firstOffset }) => ({ producerId, firstOffset }))
+        : [],
+    records: pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces),
+  }
+}
+
+function failed(partitionIndex: number, code: number): PartitionAnswer {
+  return {
+    partitionIndex,
+    errorCode: code,
+    highWatermark: -1,
+    lastStableOffset: -1,
+    logStartOffset: -1,
+    divergingEpoch: null,
+    currentLeader: null,
+    abortedTransactions: [],
+    records: noRecords,
+  }
+}
+
+function answer(
+  reads: readonly Read[],
+  session: FetchSession | undefined,
+  isFull: boolean,
+  context: HandlerContext,
+): FetchAnswer {
+  const told = session === undefined || isFull ? reads : reads.filter(isNews)
+  const topics = new Map<string, FetchAnswer['responses'][number]>()
+  const leaders = new Set<number>()
+  for (const { wanted, answer: partitionAnswer } of told) {
+    const id = `${wanted.topicId} ${wanted.topic}`
+    const name = context.version >= 13 ? '' : wanted.topic
+    const topic = topics.get(id) ?? { topic: name, topicId: wanted.topicId, partitions: [] }
+    topic.partitions.push(partitionAnswer)
+    topics.set(id, topic)
+    if (partitionAnswer.currentLeader) leaders.add(partitionAnswer.currentLeader.leaderId)
+  }
+  if (session !== undefined) for (const read of told) remember(session, read)
+  return {
+    throttleTimeMs: 0,
+    errorCode: errorCode.none,
+    sessionId: session?.id ?? 0,
+    responses: [...topics.values()],
+    nodeEndpoints: context.broker.cluster.nodes
+      .filter((node) => leaders.has(node.nodeId))
+      .map((node) => ({ ...node, rack: null })),
+  }
+}
+
+function isNews({ wanted, answer: partitionAnswer, bytes }: Read): boolean {
+  return (
+    bytes > 0 ||
+    partitionAnswer.errorCode !== errorCode.none ||
+    Boolean(partitionAnswer.divergingEpoch) ||
+    partitionAnswer.highWatermark !== wanted.toldHighWatermark ||
+    partitionAnswer.logStartOffset !== wanted.toldStartOffset
+  )
+}
+
+/** What was told moves behind the others, so that no partition starves when answers are small. */
+function remember(session: FetchSession, { wanted, answer: partitionAnswer, bytes }: Read): void {
+  // After an error the next good answer is news, whatever it says.
+  const isError = partitionAnswer.errorCode !== errorCode.none
+  wanted.toldHighWatermark = isError ? -1 : partitionAnswer.highWatermark
+  wanted.toldStartOffset = isError ? -1 : (partitionAnswer.logStartOffset ?? -1)
+  if (bytes === 0) return
+  for (const [key, partition] of session.partitions) {
+    if (partition !== wanted) continue
+    session.partitions.delete(key)
+    session.partitions.set(key, partition)
+    return
+  }
+}

@@ -1,0 +1,39 @@
+/** OffsetCommit: 2–9. Stores offsets with leader epoch and metadata if the member may still speak for the group.
+ *
+ *  * 5: no retention time any more · 6: leader epoch · 7: static members · 8: flexible · 9: an unknown group is 69, not 22 */
+
+import { type Handler } from '../core/broker-state.ts'
+import { commitMetadataLengthMax } from '../core/topic-configs.ts'
+import { type KnownGroup } from '../groups/group-coordinator.ts'
+import { errorCode, type ErrorCode } from '../protocol/error-code.ts'
+
+export const offsetCommit: Handler<'OffsetCommit'> = (request, { broker, nodeId, version }) => {
+  const { groupId, memberId, groupInstanceId, generationIdOrMemberEpoch: generationId } = request
+  const target = ((): KnownGroup | ErrorCode => {
+    if (groupId === '') return errorCode.invalidGroupId
+    if (broker.cluster.coordinatorOf(groupId).nodeId !== nodeId) return errorCode.notCoordinator
+    return broker.groups.forCommit(groupId, { memberId, groupInstanceId, generationId }, version)
+  })()
+  return {
+    throttleTimeMs: 0,
+    topics: request.topics.map(({ name, partitions }) => ({
+      name,
+      partitions: partitions.map((partition) => {
+        const { partitionIndex, committedOffset, committedLeaderEpoch } = partition
+        const committedMetadata = partition.committedMetadata ?? ''
+        const problem = ((): ErrorCode => {
+          if (broker.cluster.partition(name, partitionIndex) === undefined) return errorCode.unknownTopicOrPartition
+          if (typeof target === 'number') return target
+          if (committedMetadata.length > commitMetadataLengthMax) return errorCode.offsetMetadataTooLarge
+          return errorCode.none
+        })()
+        if (problem === errorCode.none && typeof target !== 'number') {
+          const committed = { offset: committedOffset, leaderEpoch: committedLeaderEpoch, metadata: committedMetadata }
+          target.offsets.commit(name, partitionIndex, committed)
+          broker.emit({ type: 'commit', groupId, topic: name, partition: partitionIndex, offset: committedOffset })
+        }
+        return { partitionIndex, errorCode: problem }
+      }),
+    })),
+  }
+}

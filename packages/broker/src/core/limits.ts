@@ -1,0 +1,11 @@
+/** Everything in the broker that could grow has a limit, and this is where most of them are. */
+
+/** `socket.request.max.bytes`: Kafka's own limit on one request. */
+export const frameBytesMax: number = 100 * 1024 * 1024
+/** Clients of a test open a handful; a leak should be noticed before the machine runs out of descriptors. */
+export const connectionsMax = 1_000
+/** Everything is kept in memory. A test that needs more is a test for a real cluster. */
+export const topicBytesMax: number = 256 * 1024 * 1024
+/** Enough to look back on a test; not a log. */
+export const historyEntriesMax = 10_000
+export const historyBytesMax: number = 16 * 1024 * 1024

@@ -1,0 +1,102 @@
+/** A whole cluster in this process: a core, and a listening socket for each of its nodes. */
+
+import { type Socket } from 'node:net'
+
+import { BrokerCore } from './core/broker-core.ts'
+import { type SaslUser } from './core/broker-state.ts'
+import { type BrokerClock, systemBrokerClock } from './core/clock.ts'
+import { type TopicSpec } from './core/cluster.ts'
+import { ClientSocket } from './server/client-socket.ts'
+import { Listener, loopback, type TlsFiles } from './server/listener.ts'
+
+export type EmbeddedKafkaOptions = {
+  /** Number of nodes, 1 to 100. @default 1, or the number of `ports` */
+  readonly brokers?: number | undefined
+  /** One port for each node; 0 takes any free one. @default any free ones */
+  readonly ports?: readonly number[] | undefined
+  /** Topics that exist from the start. */
+  readonly topics?: Readonly<Record<string, TopicSpec>> | undefined
+  /** Time and chance of groups, waits and timestamps. @default the machine's */
+  readonly clock?: BrokerClock | undefined
+  /** Create topics when a client asks for them. @default false */
+  readonly autoCreateTopics?: boolean | undefined
+  /** Demand SASL PLAIN. @default off */
+  readonly sasl?: SaslUser | undefined
+  /** Speak TLS with this key and certificate, both PEM. @default plain TCP */
+  readonly tls?: TlsFiles | undefined
+  /** How long the first rebalance of a group waits for more members, in milliseconds. @default 0 */
+  readonly rebalanceDelayMs?: number | undefined
+  /** Hears of closed connections, refused records and the like. @default silent */
+  readonly warn?: ((message: string) => void) | undefined
+}
+
+const brokersMax = 100
+
+export class EmbeddedKafka {
+  /** What clients connect to: `host:port,host:port`. */
+  readonly bootstrap: string
+  readonly core: BrokerCore
+  readonly #listeners: readonly Listener[]
+
+  private constructor(core: BrokerCore, listeners: readonly Listener[]) {
+    this.core = core
+    this.#listeners = listeners
+    this.bootstrap = listeners.map(({ port }) => `${loopback}:${port}`).join(',')
+  }
+
+  /** Resolves when every node listens. Rejects if a port is taken or a topic is not legal; then nothing listens. */
+  static async start(options: EmbeddedKafkaOptions = {}): Promise<EmbeddedKafka> {
+    const ports = portsOf(options)
+    const warn = options.warn ?? (() => {})
+    let core: BrokerCore | undefined
+    const opened = await Promise.allSettled(
+      ports.map((port, index) =>
+        Listener.open(port, options.tls, (socket: Socket) => {
+          // Ports are known before the core is, so a very early client is turned away; it will come again.
+          if (core === undefined) socket.destroy()
+          else new ClientSocket(socket, core, index + 1, warn)
+        }),
+      ),
+    )
+    const listeners = opened.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []))
+    try {
+      const failed = opened.find((each) => each.status === 'rejected')
+      if (failed !== undefined) throw failed.reason
+      const { clock = systemBrokerClock, topics, autoCreateTopics, rebalanceDelayMs, sasl } = options
+      const brokers = listeners.map(({ port }, index) => ({ nodeId: index + 1, host: loopback, port }))
+      core = new BrokerCore({ brokers, clock, topics, autoCreateTopics, rebalanceDelayMs, sasl, warn })
+    } catch (error) {
+      await Promise.all(listeners.map((listener) => listener.close()))
+      throw error
+    }
+    return new EmbeddedKafka(core, listeners)
+  }
+
+  /** Cuts all connections and frees the ports. May be called twice. */
+  async stop(): Promise<void> {
+    this.#stopped ??= this.#stop()
+    await this.#stopped
+  }
+
+  #stopped: Promise<void> | undefined
+
+  async #stop(): Promise<void> {
+    this.core.close()
+    await Promise.all(this.#listeners.map((listener) => listener.close()))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+  }
+}
+
+function portsOf({ brokers, ports }: EmbeddedKafkaOptions): readonly number[] {
+  const count = brokers ?? ports?.length ?? 1
+  if (!Number.isInteger(count) || count < 1 || count > brokersMax) {
+    throw new RangeError(`brokers must be 1 to ${brokersMax}, got ${count}`)
+  }
+  if (ports !== undefined && ports.length !== count) {
+    throw new RangeError(`expected ${count} ports, one for each broker, got ${ports.length}`)
+  }
+  return ports ?? Array.from({ length: count }, () => 0)
+}

@@ -1,0 +1,534 @@
+/** The state machine of one classic consumer group, rule for rule that of Kafka's group coordinator.
+ *
+ *      empty ──first join──▶ preparing ──all joined, or timeout──▶ completing ──leader synced──▶ stable
+ *        ▲                    ▲   │ nobody is left                    │                             │
+ *        ╰────────────────────┼───╯                                   │                             │
+ *                             ╰──── join, leave, expiry, no sync ─────┴─────────────────────────────╯
+ *
+ *  `preparing` waits for every member to join again, `completing` for the leader to hand out the assignment. Members
+ *  and their sessions belong to this file; offsets belong to `offsets.ts`, which asks it whether a commit is allowed. */
+
+import { type BrokerClock, type BrokerTimer } from '../core/clock.ts'
+import { errorCode, type ErrorCode } from '../protocol/error-code.ts'
+import {
+  failedJoin,
+  failedSync,
+  hasSameProtocols,
+  type JoinAnswer,
+  type Member,
+  type MemberProtocol,
+  noAssignment,
+  selectProtocol,
+  speaks,
+  type SyncAnswer,
+} from './member.ts'
+
+export type GroupState = 'empty' | 'preparing' | 'completing' | 'stable' | 'dead'
+
+export type JoinCommand = {
+  readonly memberId: string
+  readonly groupInstanceId: string | null
+  readonly clientId: string
+  readonly sessionTimeoutMs: number
+  readonly rebalanceTimeoutMs: number
+  readonly protocolType: string
+  readonly protocols: readonly MemberProtocol[]
+  /** From JoinGroup 4 on a new member must come back with the id that it was given. */
+  readonly mustKnowMemberId: boolean
+  /** From JoinGroup 9 on a static leader that returns may be told to keep the assignment. */
+  readonly canSkipAssignment: boolean
+}
+
+export type SyncCommand = {
+  readonly memberId: string
+  readonly groupInstanceId: string | null
+  readonly generationId: number
+  readonly protocolType: string | null
+  readonly protocolName: string | null
+  readonly assignments: readonly { readonly memberId: string; readonly assignment: Buffer }[]
+}
+
+export type MemberStamp = {
+  readonly memberId: string
+  readonly groupInstanceId: string | null
+  readonly generationId: number
+}
+
+export type GroupOptions = {
+  readonly clock: BrokerClock
+  readonly newMemberId: (prefix: string) => string
+  /** `group.initial.rebalance.delay.ms` */
+  readonly rebalanceDelayMs: number
+  readonly onAssigned: (group: ClassicGroup) => void
+}
+
+/** How long a member may wait for its first join to be answered (`CLASSIC_GROUP_NEW_MEMBER_JOIN_TIMEOUT_MS`). */
+const newMemberTimeoutMs = 5 * 60 * 1000
+
+export class ClassicGroup {
+  readonly id: string
+  readonly #options: GroupOptions
+  readonly #members = new Map<string, Member>()
+  readonly #staticMembers = new Map<string, string>()
+  /** Ids handed out with MEMBER_ID_REQUIRED whose owners have not come back yet. */
+  readonly #pendingJoins = new Map<string, BrokerTimer>()
+  readonly #pendingSyncs = new Set<string>()
+  #state: GroupState = 'empty'
+  #generation = 0
+  #protocolType: string | null = null
+  #protocolName: string | null = null
+  #leaderId = ''
+  #joinTimer: BrokerTimer | undefined
+  #syncTimer: BrokerTimer | undefined
+  /** While the first members of an empty group gather, a full house does not end the wait. */
+  #isGathering = false
+  #newMemberArrived = false
+
+  constructor(id: string, options: GroupOptions) {
+    this.id = id
+    this.#options = options
+  }
+
+  get state(): GroupState {
+    return this.#state
+  }
+
+  get generation(): number {
+    return this.#generation
+  }
+
+  get protocolType(): string | null {
+    return this.#protocolType
+  }
+
+  get protocolName(): string | null {
+    return this.#protocolName
+  }
+
+  get leaderId(): string {
+    return this.#leaderId
+  }
+
+  get members(): readonly Member[] {
+    return [...this.#members.values()]
+  }
+
+  // --- joining ---
+
+  join(command: JoinCommand): Promise<JoinAnswer> | JoinAnswer {
+    const { memberId, groupInstanceId } = command
+    if (this.#state === 'dead') return failedJoin(errorCode.coordinatorNotAvailable, memberId)
+    if (!this.#accepts(command)) return failedJoin(errorCode.inconsistentGroupProtocol, memberId)
+    if (memberId === '') return groupInstanceId === null ? this.#joinNew(command) : this.#joinNewStatic(command)
+    if (this.#pendingJoins.has(memberId)) {
+      this.#pendingJoins.get(memberId)?.cancel()
+      this.#pendingJoins.delete(memberId)
+      return this.#add(memberId, command)
+    }
+    const refusal = this.#checkIdentity(memberId, groupInstanceId)
+    if (refusal !== undefined) return failedJoin(refusal, memberId)
+    return this.#joinAgain(this.#members.get(memberId) as Member, command)
+  }
+
+  #accepts(command: JoinCommand): boolean {
+    if (command.protocolType === '' || command.protocols.length === 0) return false
+    if (this.#members.size === 0) return true
+    return (
+      command.protocolType === this.#protocolType &&
+      command.protocols.some(({ name }) => this.members.every((member) => speaks(member, name)))
+    )
+  }
+
+  #checkIdentity(memberId: string, groupInstanceId: string | null): ErrorCode | undefined {
+    if (groupInstanceId !== null) {
+      const owner = this.#staticMembers.get(groupInstanceId)
+      if (owner === undefined) return errorCode.unknownMemberId
+      if (owner !== memberId) return errorCode.fencedInstanceId
+    }
+    return this.#members.has(memberId) ? undefined : errorCode.unknownMemberId
+  }
+
+  #joinNew(command: JoinCommand): Promise<JoinAnswer> | JoinAnswer {
+    const memberId = this.#options.newMemberId(command.clientId)
+    if (!command.mustKnowMemberId) return this.#add(memberId, command)
+    const forget = (): void => {
+      this.#pendingJoins.delete(memberId)
+      this.#completeJoinsIfAll()
+    }
+    this.#pendingJoins.set(memberId, this.#options.clock.setTimer(command.sessionTimeoutMs, forget))
+    return failedJoin(errorCode.memberIdRequired, memberId)
+  }
+
+  #joinNewStatic(command: JoinCommand): Promise<JoinAnswer> | JoinAnswer {
+    const groupInstanceId = command.groupInstanceId as string
+    const memberId = this.#options.newMemberId(groupInstanceId)
+    const previousId = this.#staticMembers.get(groupInstanceId)
+    return previousId === undefined ? this.#add(memberId, command) : this.#replace(previousId, memberId, command)
+  }
+
+  #add(memberId: string, command: JoinCommand): Promise<JoinAnswer> {
+    const member: Member = {
+      memberId,
+      groupInstanceId: command.groupInstanceId,
+      clientId: command.clientId,
+      sessionTimeoutMs: command.sessionTimeoutMs,
+      rebalanceTimeoutMs: command.rebalanceTimeoutMs,
+      protocols: command.protocols,
+      assignment: noAssignment,
+      isNew: true,
+      session: undefined,
+      answerJoin: undefined,
+      answerSync: undefined,
+    }
+    if (this.#members.size === 0) this.#protocolType = command.protocolType
+    this.#members.set(memberId, member)
+    if (this.#leaderId === '') this.#leaderId = memberId
+    if (member.groupInstanceId !== null) this.#staticMembers.set(member.groupInstanceId, memberId)
+    if (this.#isGathering) this.#newMemberArrived = true
+    this.#renewSession(member, newMemberTimeoutMs)
+    const answer = waitForJoin(member)
+    this.#rebalanceOrComplete()
+    return answer
+  }
+
+  #joinAgain(member: Member, command: JoinCommand): Promise<JoinAnswer> | JoinAnswer {
+    const isUnchanged = hasSameProtocols(member, command.protocols)
+    switch (this.#state) {
+      case 'preparing':
+        return this.#updateAndWait(member, command)
+      case 'completing':
+        // The answer to its join was lost: the member gets it again.
+        return isUnchanged ? this.#joinAnswer(member) : this.#updateAndWait(member, command)
+      case 'stable':
+        // A leader joins again when it wants a new assignment, a follower when it missed an answer.
+        return isUnchanged && member.memberId !== this.#leaderId
+          ? this.#joinAnswer(member)
+          : this.#updateAndWait(member, command)
+      case 'empty':
+      case 'dead':
+        return failedJoin(errorCode.unknownMemberId, member.memberId)
+    }
+  }
+
+  #updateAndWait(member: Member, command: JoinCommand): Promise<JoinAnswer> {
+    this.#update(member, command)
+    const answer = waitForJoin(member)
+    this.#rebalanceOrComplete()
+    return answer
+  }
+
+  #update(member: Member, command: JoinCommand): void {
+    member.clientId = command.clientId
+    member.protocols = command.protocols
+    member.sessionTimeoutMs = command.sessionTimeoutMs
+    member.rebalanceTimeoutMs = command.rebalanceTimeoutMs
+  }
+
+  /** A static member came back without its id: the new process takes the old one's place and the old one is fenced. */
+  #replace(previousId: string, memberId: string, command: JoinCommand): Promise<JoinAnswer> | JoinAnswer {
+    const member = this.#members.get(previousId) as Member
+    const previousLeaderId = this.#leaderId
+    this.#settle(member, errorCode.fencedInstanceId)
+    member.session?.cancel()
+    const members = this.members
+    this.#members.clear()
+    for (const each of members) this.#members.set(each === member ? memberId : each.memberId, each)
+    member.memberId = memberId
+    this.#staticMembers.set(command.groupInstanceId as string, memberId)
+    if (this.#pendingSyncs.delete(previousId)) this.#pendingSyncs.add(memberId)
+    if (previousLeaderId === previousId) this.#leaderId = memberId
+    this.#update(member, command)
+    this.#renewSession(member)
+    if (this.#state !== 'stable' || selectProtocol(this.members) !== this.#protocolName) {
+      const answer = waitForJoin(member)
+      this.#rebalanceOrComplete()
+      return answer
+    }
+    if (command.canSkipAssignment) {
+      return { ...this.#joinAnswer(member), skipAssignment: memberId === this.#leaderId }
+    }
+    // Told that somebody else leads, an old client takes its assignment from SyncGroup and computes none.
+    return { ...this.#joinAnswer(member), leader: previousLeaderId, members: [] }
+  }
+
+  #joinAnswer(member: Member): JoinAnswer {
+    const isLeader = member.memberId === this.#leaderId
+    return {
+      errorCode: errorCode.none,
+      generationId: this.#generation,
+      protocolType: this.#protocolType,
+      protocolName: this.#protocolName,
+      leader: this.#leaderId,
+      skipAssignment: false,
+      memberId: member.memberId,
+      members: isLeader ? this.members.map((each) => this.#memberForLeader(each)) : [],
+    }
+  }
+
+  #memberForLeader(member: Member): JoinAnswer['members'][number] {
+    const { memberId, groupInstanceId, protocols } = member
+    const chosen = protocols.find((protocol) => protocol.name === this.#protocolName)
+    return { memberId, groupInstanceId, metadata: chosen?.metadata ?? noAssignment }
+  }
+
+  // --- rebalancing ---
+
+  #rebalanceOrComplete(): void {
+    if (this.#state === 'preparing') this.#completeJoinsIfAll()
+    else this.#startRebalance()
+  }
+
+  #startRebalance(): void {
+    for (const member of this.#members.values()) {
+      member.assignment = this.#state === 'completing' ? noAssignment : member.assignment
+      this.#answerSync(member, failedSync(errorCode.rebalanceInProgress))
+    }
+    this.#syncTimer?.cancel()
+    this.#pendingSyncs.clear()
+    const wasEmpty = this.#state === 'empty'
+    this.#state = 'preparing'
+    if (wasEmpty) return this.#gather(this.#rebalanceTimeoutMs())
+    this.#joinTimer?.cancel()
+    this.#joinTimer = this.#options.clock.setTimer(this.#rebalanceTimeoutMs(), () => this.#completeJoins())
+    this.#completeJoinsIfAll()
+  }
+
+  /** The first rebalance of an empty group waits a little for more members, again and again while they keep coming. */
+  #gather(leftMs: number): void {
+    const delayMs = Math.min(this.#options.rebalanceDelayMs, leftMs)
+    this.#isGathering = true
+    this.#newMemberArrived = false
+    this.#joinTimer?.cancel()
+    this.#joinTimer = this.#options.clock.setTimer(delayMs, () => {
+      if (this.#newMemberArrived && leftMs - delayMs > 0 && delayMs > 0) return this.#gather(leftMs - delayMs)
+      this.#completeJoins()
+    })
+  }
+
+  #rebalanceTimeoutMs(): number {
+    return Math.max(0, ...this.members.map((member) => member.rebalanceTimeoutMs))
+  }
+
+  #completeJoinsIfAll(): void {
+    if (this.#state !== 'preparing' || this.#isGathering || this.#pendingJoins.size > 0) return
+    if (this.members.every((member) => member.answerJoin !== undefined)) this.#completeJoins()
+  }
+
+  #completeJoins(): void {
+    this.#joinTimer?.cancel()
+    this.#isGathering = false
+    for (const member of this.members) {
+      if (member.answerJoin === undefined && member.groupInstanceId === null) this.#drop(member)
+    }
+    if (this.#members.size > 0 && !this.#electJoinedLeader()) {
+      this.#joinTimer = this.#options.clock.setTimer(this.#rebalanceTimeoutMs(), () => this.#completeJoins())
+      return
+    }
+    this.#generation += 1
+    if (this.#members.size === 0) {
+      this.#state = 'empty'
+      this.#protocolName = null
+      return
+    }
+    this.#state = 'completing'
+    this.#protocolName = selectProtocol(this.members) ?? null
+    for (const member of this.members) {
+      this.#pendingSyncs.add(member.memberId)
+      this.#renewSession(member)
+      member.isNew = false
+      this.#answerJoin(member, this.#joinAnswer(member))
+    }
+    this.#syncTimer?.cancel()
+    this.#syncTimer = this.#options.clock.setTimer(this.#rebalanceTimeoutMs(), () => this.#expireSyncs())
+  }
+
+  #electJoinedLeader(): boolean {
+    if (this.#members.get(this.#leaderId)?.answerJoin !== undefined) return true
+    const joined = this.members.find((member) => member.answerJoin !== undefined)
+    if (joined !== undefined) this.#leaderId = joined.memberId
+    return joined !== undefined
+  }
+
+  /** Members that joined and never asked for their assignment would stall the group for ever. */
+  #expireSyncs(): void {
+    if (this.#pendingSyncs.size === 0) return
+    for (const memberId of this.#pendingSyncs) {
+      const member = this.#members.get(memberId)
+      if (member !== undefined) this.#drop(member)
+    }
+    this.#pendingSyncs.clear()
+    if (this.#state === 'completing' || this.#state === 'stable') this.#startRebalance()
+  }
+
+  // --- syncing ---
+
+  sync(command: SyncCommand): Promise<SyncAnswer> | SyncAnswer {
+    if (this.#state === 'dead') return failedSync(errorCode.coordinatorNotAvailable)
+    const refusal = this.#checkStamp(command)
+    if (refusal !== undefined) return failedSync(refusal)
+    if (differs(command.protocolType, this.#protocolType) || differs(command.protocolName, this.#protocolName)) {
+      return failedSync(errorCode.inconsistentGroupProtocol)
+    }
+    const member = this.#members.get(command.memberId) as Member
+    switch (this.#state) {
+      case 'empty':
+        return failedSync(errorCode.unknownMemberId)
+      case 'preparing':
+        return failedSync(errorCode.rebalanceInProgress)
+      case 'stable':
+        this.#pendingSyncs.delete(member.memberId)
+        this.#renewSession(member)
+        return this.#syncAnswer(member)
+      case 'completing':
+        return this.#syncCompleting(member, command)
+    }
+  }
+
+  #syncCompleting(member: Member, command: SyncCommand): Promise<SyncAnswer> {
+    this.#pendingSyncs.delete(member.memberId)
+    this.#answerSync(member, failedSync(errorCode.rebalanceInProgress))
+    const answer = new Promise<SyncAnswer>((resolve) => {
+      member.answerSync = resolve
+    })
+    if (member.memberId !== this.#leaderId) return answer
+    const given = new Map(command.assignments.map(({ memberId, assignment }) => [memberId, assignment]))
+    this.#state = 'stable'
+    for (const each of this.members) {
+      each.assignment = Buffer.from(given.get(each.memberId) ?? noAssignment)
+      if (each.answerSync === undefined) continue
+      this.#renewSession(each)
+      this.#answerSync(each, this.#syncAnswer(each))
+    }
+    this.#options.onAssigned(this)
+    return answer
+  }
+
+  #syncAnswer(member: Member): SyncAnswer {
+    return {
+      errorCode: errorCode.none,
+      protocolType: this.#protocolType,
+      protocolName: this.#protocolName,
+      assignment: member.assignment,
+    }
+  }
+
+  // --- staying and leaving ---
+
+  heartbeat(stamp: MemberStamp): ErrorCode {
+    if (this.#state === 'dead') return errorCode.coordinatorNotAvailable
+    const refusal = this.#checkStamp(stamp)
+    if (refusal !== undefined) return refusal
+    if (this.#state === 'empty') return errorCode.unknownMemberId
+    this.#renewSession(this.#members.get(stamp.memberId) as Member)
+    return this.#state === 'preparing' ? errorCode.rebalanceInProgress : errorCode.none
+  }
+
+  #checkStamp({ memberId, groupInstanceId, generationId }: MemberStamp): ErrorCode | undefined {
+    const refusal = this.#checkIdentity(memberId, groupInstanceId)
+    if (refusal !== undefined) return refusal
+    return generationId === this.#generation ? undefined : errorCode.illegalGeneration
+  }
+
+  leave(memberId: string, groupInstanceId: string | null): ErrorCode {
+    if (this.#state === 'dead') return errorCode.coordinatorNotAvailable
+    if (this.#pendingJoins.has(memberId)) {
+      if (groupInstanceId !== null) return errorCode.unknownMemberId
+      this.#pendingJoins.get(memberId)?.cancel()
+      this.#pendingJoins.delete(memberId)
+      this.#completeJoinsIfAll()
+      return errorCode.none
+    }
+    const id = memberId === '' && groupInstanceId !== null ? this.#staticMembers.get(groupInstanceId) : memberId
+    const refusal = id === undefined ? errorCode.unknownMemberId : this.#checkIdentity(id, groupInstanceId)
+    if (refusal !== undefined) return refusal
+    this.#remove(this.#members.get(id as string) as Member)
+    return errorCode.none
+  }
+
+  /** Ends a session now, as its timer would. Returns whether there was such a member. */
+  expire(memberId: string): boolean {
+    const member = this.#members.get(memberId)
+    if (member !== undefined) this.#remove(member)
+    return member !== undefined
+  }
+
+  #renewSession(member: Member, timeoutMs: number = member.sessionTimeoutMs): void {
+    member.session?.cancel()
+    member.session = this.#options.clock.setTimer(timeoutMs, () => {
+      // Whoever waits for our answer cannot send heartbeats; the answer starts a new session.
+      const waitsForUs = !member.isNew && (member.answerJoin !== undefined || member.answerSync !== undefined)
+      if (!waitsForUs) this.#remove(member)
+    })
+  }
+
+  #remove(member: Member): void {
+    this.#drop(member)
+    if (this.#state === 'stable' || this.#state === 'completing') this.#startRebalance()
+    else this.#completeJoinsIfAll()
+  }
+
+  #drop(member: Member): void {
+    member.session?.cancel()
+    this.#settle(member, errorCode.unknownMemberId)
+    this.#members.delete(member.memberId)
+    this.#pendingSyncs.delete(member.memberId)
+    if (member.groupInstanceId !== null) this.#staticMembers.delete(member.groupInstanceId)
+    if (this.#leaderId === member.memberId) this.#leaderId = this.members[0]?.memberId ?? ''
+  }
+
+  #settle(member: Member, code: ErrorCode): void {
+    this.#answerJoin(member, failedJoin(code, member.memberId))
+    this.#answerSync(member, failedSync(code))
+  }
+
+  #answerJoin(member: Member, answer: JoinAnswer): void {
+    const resolve = member.answerJoin
+    member.answerJoin = undefined
+    resolve?.(answer)
+  }
+
+  #answerSync(member: Member, answer: SyncAnswer): void {
+    const resolve = member.answerSync
+    member.answerSync = undefined
+    resolve?.(answer)
+  }
+
+  // --- commits ---
+
+  /** Whether offsets may be committed under this stamp. Members may still commit while a rebalance is prepared: that is
+   *  how work done before a revoke is kept. */
+  checkCommit(stamp: MemberStamp): ErrorCode {
+    if (this.#state === 'dead') return errorCode.coordinatorNotAvailable
+    if (stamp.generationId < 0 && this.#state === 'empty') return errorCode.none
+    if (stamp.generationId < 0 && stamp.memberId === '' && stamp.groupInstanceId === null) {
+      return this.#state === 'empty' ? errorCode.none : errorCode.unknownMemberId
+    }
+    const refusal = this.#checkStamp(stamp)
+    if (refusal !== undefined) return refusal
+    if (this.#state === 'completing') return errorCode.rebalanceInProgress
+    this.#renewSession(this.#members.get(stamp.memberId) as Member)
+    return errorCode.none
+  }
+
+  /** Marks the group as deleted and stops its timers. */
+  end(): void {
+    this.#state = 'dead'
+    this.#joinTimer?.cancel()
+    this.#syncTimer?.cancel()
+    for (const timer of this.#pendingJoins.values()) timer.cancel()
+    for (const member of this.members) this.#drop(member)
+  }
+}
+
+function waitForJoin(member: Member): Promise<JoinAnswer> {
+  // An older join of the same member lost its connection; nobody hears this answer.
+  member.answerJoin?.(failedJoin(errorCode.rebalanceInProgress, member.memberId))
+  return new Promise((resolve) => {
+    member.answerJoin = resolve
+  })
+}
+
+/** Old versions do not send the protocol; what is not sent cannot differ. */
+function differs(given: string | null, current: string | null): boolean {
+  return given !== null && given !== current
+}

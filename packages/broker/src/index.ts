@@ -1,0 +1,21 @@
+/** `@holdfast/broker`: an in-memory Kafka for tests and demos that speaks the real wire protocol. */
+
+/** The cluster over TCP. */
+export { EmbeddedKafka, type EmbeddedKafkaOptions } from './embedded-kafka.ts'
+/** The cluster without sockets, for calls in the same process. */
+export { BrokerCore, type BrokerCoreOptions } from './core/broker-core.ts'
+/** A connection to a core, and how its calls fail when it ends. */
+export { ConnectionClosed, CoreConnection } from './core/connection.ts'
+/** Time and chance, to be replaced by a simulation. */
+export { type BrokerClock, type BrokerTimer, systemBrokerClock } from './core/clock.ts'
+/** Topics and nodes. */
+export { type BrokerNode, type TopicSpec } from './core/cluster.ts'
+/** What tests see. */
+export { type BrokerEvent, type HistoryEntry } from './core/events.ts'
+export { type GroupView } from './core/group-view.ts'
+export { type CommittedPartition } from './groups/offsets.ts'
+export { type NewRecord, type RecordHeader, type StoredRecord } from './log/record-batch.ts'
+/** The fault primitive. */
+export { type FaultContext, type FaultDecision } from './core/faults.ts'
+/** The APIs that are served, and the types of their messages. */
+export { type ApiName, type DecodedResponse, type GivenRequest, type RequestOf } from './protocol/apis.ts'

@@ -1,0 +1,251 @@
+/** The log of one partition: batches in offset order, the watermarks, leader epochs, producers and transactions.
+ *
+ *  It decides what may be appended and what may be read. It knows nothing of leaders, sessions or waiting: whoever waits
+ *  for data registers a listener. There is one replica, so the high watermark is always the log end. */
+
+import { type BatchRules, checkBatch } from './batch-rules.ts'
+import { ProducerStates } from './producer-state.ts'
+import {
+  type BatchHeader,
+  controlRecord,
+  encodeBatch,
+  type NewRecord,
+  readBatchHeader,
+  readRecords,
+  stampAppendTime,
+  stampBatch,
+  type StoredRecord,
+} from './record-batch.ts'
+
+export type StoredBatch = {
+  readonly bytes: Buffer
+  readonly header: BatchHeader
+  readonly lastOffset: number
+}
+
+export type Appended = { readonly baseOffset: number; readonly logAppendTimeMs: number; readonly isDuplicate: boolean }
+
+export type AbortedTransaction = {
+  readonly producerId: number
+  readonly firstOffset: number
+  readonly lastOffset: number
+}
+
+export type ReadLimits = {
+  readonly bytesMax: number
+  /** Give the first batch whole even if it is larger than `bytesMax`, so that a reader always gets on. */
+  readonly atLeastOneBatch: boolean
+  /** Nothing at or after this offset. */
+  readonly before: number
+}
+
+export class PartitionLog {
+  #batches: StoredBatch[] = []
+  #startOffset = 0
+  #endOffset = 0
+  #sizeBytes = 0
+  readonly #producers = new ProducerStates()
+  readonly #epochs: { readonly epoch: number; readonly startOffset: number }[] = [{ epoch: 0, startOffset: 0 }]
+  readonly #openTransactions = new Map<number, number>()
+  readonly #aborted: AbortedTransaction[] = []
+  readonly #listeners = new Set<() => void>()
+
+  get startOffset(): number {
+    return this.#startOffset
+  }
+
+  get endOffset(): number {
+    return this.#endOffset
+  }
+
+  get sizeBytes(): number {
+    return this.#sizeBytes
+  }
+
+  /** First offset of the oldest open transaction, or the end. */
+  get lastStableOffset(): number {
+    return Math.min(this.#endOffset, ...this.#openTransactions.values())
+  }
+
+  /** Calls back at every change of what can be read. Returns how to stop that. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** For changes outside the log that a waiting reader must hear of, such as a new leader. */
+  notify(): void {
+    for (const listener of [...this.#listeners]) listener()
+  }
+
+  /** Appends the one batch of a produce request. Throws a `Refusal` for everything that Kafka refuses. */
+  append(records: Buffer | null, rules: BatchRules, leaderEpoch: number, nowMs: number): Appended {
+    const header = checkBatch(records, rules, nowMs)
+    const duplicate = this.#producers.check(header)
+    if (duplicate !== undefined) {
+      return { baseOffset: duplicate.baseOffset, logAppendTimeMs: duplicate.maxTimestampMs, isDuplicate: true }
+    }
+    // A copy, because the caller may send the same bytes again and the broker is about to write into them.
+    const bytes = Buffer.from(records as Buffer)
+    if (rules.usesAppendTime) stampAppendTime(bytes, nowMs)
+    const baseOffset = this.#store(bytes, leaderEpoch)
+    this.notify()
+    return { baseOffset, logAppendTimeMs: rules.usesAppendTime ? nowMs : -1, isDuplicate: false }
+  }
+
+  /** Appends records past all rules: for tests, and for what the broker writes itself. */
+  appendTrusted(batch: Buffer, leaderEpoch: number): number {
+    const baseOffset = this.#store(Buffer.from(batch), leaderEpoch)
+    this.notify()
+    return baseOffset
+  }
+
+  #store(bytes: Buffer, leaderEpoch: number): number {
+    const baseOffset = this.#endOffset
+    stampBatch(bytes, baseOffset, leaderEpoch)
+    const header = readBatchHeader(bytes) as BatchHeader
+    const lastOffset = baseOffset + header.lastOffsetDelta
+    this.#batches.push({ bytes, header, lastOffset })
+    this.#endOffset = lastOffset + 1
+    this.#sizeBytes += bytes.length
+    this.#producers.remember(header, baseOffset)
+    if (header.isTransactional && !header.isControl && !this.#openTransactions.has(header.producerId)) {
+      this.#openTransactions.set(header.producerId, baseOffset)
+    }
+    return baseOffset
+  }
+
+  /** Ends the transaction of a producer with a control batch; without records before it, it is just a gap to readers. */
+  appendMarker(outcome: 'commit' | 'abort', producerId: number, leaderEpoch: number, nowMs: number): number {
+    const options = { producerId, producerEpoch: 0, isTransactional: true, isControl: true, nowMs }
+    const baseOffset = this.#store(encodeBatch([controlRecord(outcome)], options), leaderEpoch)
+    const firstOffset = this.#openTransactions.get(producerId)
+    this.#openTransactions.delete(producerId)
+    if (outcome === 'abort' && firstOffset !== undefined) {
+      this.#aborted.push({ producerId, firstOffset, lastOffset: baseOffset })
+    }
+    this.notify()
+    return baseOffset
+  }
+
+  /** Bytes from the batch that holds `offset` on. The last batch may be cut off, as Kafka's are. */
+  read(offset: number, limits: ReadLimits): Buffer[] {
+    const pieces: Buffer[] = []
+    let left = limits.bytesMax
+    for (let index = this.#indexOf(offset); index < this.#batches.length; index++) {
+      const batch = this.#batches[index] as StoredBatch
+      if (batch.header.baseOffset >= limits.before) break
+      const isFirst = pieces.length === 0
+      if (batch.bytes.length <= left || (isFirst && limits.atLeastOneBatch)) {
+        pieces.push(batch.bytes)
+        left -= batch.bytes.length
+        continue
+      }
+      if (!isFirst && left > 0) pieces.push(batch.bytes.subarray(0, left))
+      break
+    }
+    return pieces
+  }
+
+  /** Index of the first batch whose last offset is at or after `offset`. */
+  #indexOf(offset: number): number {
+    let low = 0
+    let high = this.#batches.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if ((this.#batches[middle] as StoredBatch).lastOffset < offset) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+
+  abortedBetween(from: number, before: number): readonly AbortedTransaction[] {
+    return this.#aborted
+      .filter((transaction) => transaction.lastOffset >= from && transaction.firstOffset < before)
+      .toSorted((left, right) => left.firstOffset - right.firstOffset)
+  }
+
+  /** A leader starts its epoch at the log end, whether or not it ever appends. */
+  startEpoch(epoch: number): void {
+    this.#epochs.push({ epoch, startOffset: this.#endOffset })
+  }
+
+  /** Where the newest epoch not above `epoch` ends; undefined if `epoch` is newer than the log. */
+  endOfEpoch(epoch: number): { readonly epoch: number; readonly endOffset: number } | undefined {
+    if (epoch < 0) return undefined
+    if (this.#epochs.at(-1)?.epoch === epoch) return { epoch, endOffset: this.#endOffset }
+    const next = this.#epochs.find((entry) => entry.epoch > epoch)
+    if (next === undefined) return undefined
+    const floor = this.#epochs.findLast((entry) => entry.epoch <= epoch)
+    return { epoch: floor?.epoch ?? epoch, endOffset: next.startOffset }
+  }
+
+  epochAt(offset: number): number {
+    return this.#epochs.findLast((entry) => entry.startOffset <= offset)?.epoch ?? -1
+  }
+
+  /** First record at or after a time. Inside a compressed batch the answer is its first offset: a client skips what is older. */
+  findTimestamp(
+    timestampMs: number,
+    before: number,
+  ): { readonly offset: number; readonly timestampMs: number } | undefined {
+    for (const batch of this.#batches) {
+      if (batch.header.baseOffset >= before) return undefined
+      if (batch.header.isControl || batch.header.maxTimestampMs < timestampMs) continue
+      const records = readRecords(batch.bytes)
+      const found = records?.find((record) => record.timestampMs >= timestampMs && record.offset >= this.#startOffset)
+      if (found !== undefined) return { offset: found.offset, timestampMs: found.timestampMs }
+      if (records === undefined) return { offset: batch.header.baseOffset, timestampMs: batch.header.maxTimestampMs }
+    }
+    return undefined
+  }
+
+  /** The record with the largest timestamp: what ListOffsets answers to −3. */
+  newestTimestamp(): { readonly offset: number; readonly timestampMs: number } | undefined {
+    const maxTimestampMs = Math.max(-1, ...this.#batches.map((batch) => batch.header.maxTimestampMs))
+    return maxTimestampMs < 0 ? undefined : this.findTimestamp(maxTimestampMs, this.#endOffset)
+  }
+
+  /** Moves the log start up, as DeleteRecords and retention do; whole batches below it go. */
+  deleteBefore(offset: number): void {
+    this.#startOffset = Math.max(this.#startOffset, Math.min(offset, this.#endOffset))
+    this.#replace(this.#batches.filter((batch) => batch.lastOffset >= this.#startOffset))
+  }
+
+  /** Takes single records out and keeps every other offset, as compaction does; compressed batches stay as they are. */
+  compactAway(offsets: ReadonlySet<number>): void {
+    this.#replace(
+      this.#batches.flatMap((batch) => {
+        const records = batch.header.isControl ? undefined : readRecords(batch.bytes)
+        if (records === undefined || !records.some((record) => offsets.has(record.offset))) return [batch]
+        const kept = records.filter((record) => !offsets.has(record.offset))
+        return kept.length === 0 ? [] : [rewritten(batch, kept)]
+      }),
+    )
+  }
+
+  #replace(batches: StoredBatch[]): void {
+    this.#batches = batches
+    this.#sizeBytes = batches.reduce((sum, batch) => sum + batch.bytes.length, 0)
+    this.notify()
+  }
+
+  /** What a test wants to see: the records of uncompressed batches, control batches left out. */
+  records(): StoredRecord[] {
+    return this.#batches
+      .filter((batch) => !batch.header.isControl)
+      .flatMap((batch) => readRecords(batch.bytes) ?? [])
+      .filter((record) => record.offset >= this.#startOffset)
+  }
+}
+
+function rewritten(batch: StoredBatch, kept: readonly StoredRecord[]): StoredBatch {
+  const { header } = batch
+  const bytes = encodeBatch(kept as readonly NewRecord[], {
+    ...header,
+    nowMs: header.baseTimestampMs,
+    offsetDeltas: kept.map((record) => record.offset - header.baseOffset),
+  })
+  stampBatch(bytes, header.baseOffset, header.leaderEpoch)
+  return { bytes, header: readBatchHeader(bytes) as BatchHeader, lastOffset: batch.lastOffset }
+}

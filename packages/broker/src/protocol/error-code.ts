@@ -1,0 +1,63 @@
+/** Error codes of the Kafka protocol, by the names that its guide gives them; only those that this broker answers. */
+
+export const errorCode = {
+  unknownServerError: -1,
+  none: 0,
+  offsetOutOfRange: 1,
+  corruptMessage: 2,
+  unknownTopicOrPartition: 3,
+  notLeaderOrFollower: 6,
+  messageTooLarge: 10,
+  offsetMetadataTooLarge: 12,
+  coordinatorNotAvailable: 15,
+  notCoordinator: 16,
+  invalidTopic: 17,
+  invalidRequiredAcks: 21,
+  illegalGeneration: 22,
+  inconsistentGroupProtocol: 23,
+  invalidGroupId: 24,
+  unknownMemberId: 25,
+  invalidSessionTimeout: 26,
+  rebalanceInProgress: 27,
+  invalidTimestamp: 32,
+  unsupportedSaslMechanism: 33,
+  illegalSaslState: 34,
+  unsupportedVersion: 35,
+  topicAlreadyExists: 36,
+  invalidPartitions: 37,
+  invalidReplicationFactor: 38,
+  invalidReplicaAssignment: 39,
+  invalidConfig: 40,
+  invalidRequest: 42,
+  policyViolation: 44,
+  outOfOrderSequenceNumber: 45,
+  invalidProducerEpoch: 47,
+  invalidTxnState: 48,
+  saslAuthenticationFailed: 58,
+  nonEmptyGroup: 68,
+  groupIdNotFound: 69,
+  fetchSessionIdNotFound: 70,
+  invalidFetchSessionEpoch: 71,
+  fencedLeaderEpoch: 74,
+  unknownLeaderEpoch: 75,
+  memberIdRequired: 79,
+  groupMaxSizeReached: 81,
+  fencedInstanceId: 82,
+  invalidRecord: 87,
+  transactionalIdAuthorizationFailed: 53,
+  unknownTopicId: 100,
+  inconsistentTopicId: 103,
+} as const
+
+export type ErrorCode = (typeof errorCode)[keyof typeof errorCode]
+
+/** A request is refused as a whole or for one partition; handlers turn this into a code in the answer. */
+export class Refusal extends Error {
+  override readonly name = 'Refusal'
+  readonly code: ErrorCode
+
+  constructor(code: ErrorCode, message: string) {
+    super(message)
+    this.code = code
+  }
+}
