@@ -102,6 +102,7 @@ const forbiddenImports: readonly (readonly [path: string, source: string, expect
   [`${src}/kafka/a.ts`, "import { first } from '../engine/ledger.ts'", /kafka may not import engine/],
   [`${src}/runtime/a.ts`, "import { start } from '../api/app.ts'", /runtime may not import api/],
   [`${src}/runtime/a.ts`, "import { Base } from '@platformatic/kafka'", /the Kafka client stays behind the port/],
+  [`${src}/kafka/a.ts`, "import { call } from './platformatic/calls.ts'", /may load client by `import\(\)` only/],
   [`${src}/kafka/a.ts`, "import { Base } from '@platformatic/kafka'", /the Kafka client stays behind the port/],
   [`${src}/runtime/a.ts`, "import { Broker } from '@holdfast/broker'", /runtime may not import @holdfast\/broker/],
   [`${src}/testing/a.ts`, "import { now } from '../runtime/clock.ts'", /types only from clock/],

@@ -11,6 +11,8 @@ type Layer = {
   readonly layers: readonly string[]
   /** Layers of which only types may be imported. */
   readonly types?: readonly string[]
+  /** Layers that may be loaded by `import()` only, when an app starts; their types are free. */
+  readonly lazy?: readonly string[]
   /** Packages by name; `node:` stands for every built-in module, `*` for any package. */
   readonly packages: readonly string[]
 }
@@ -25,7 +27,7 @@ export const layers: readonly Layer[] = [
   { name: 'engine', at: `${src}engine/`, layers: ['model'], types: ['observe'], packages: [] },
   { name: 'observe', at: `${src}observe/`, layers: ['model'], packages: ['node:'] },
   { name: 'port', at: `${src}kafka/port.ts`, layers: ['model'], packages: [] },
-  { name: 'kafka', at: `${src}kafka/`, layers: ['model', 'port'], packages: ['node:'] },
+  { name: 'kafka', at: `${src}kafka/`, layers: ['model', 'port'], lazy: ['client'], packages: ['node:'] },
   {
     name: 'client',
     at: `${src}kafka/platformatic/`,
@@ -122,7 +124,11 @@ function refuse(from: Layer, path: string, found: Import): string | undefined {
   if (from.types?.includes(to.name)) {
     return found.isTypeOnly ? undefined : `${from.name} may import types only from ${to.name}: write \`import type\``
   }
-  const list = [...from.layers, ...(from.types ?? [])].join(', ') || 'no other layer'
+  if (from.lazy?.includes(to.name)) {
+    const isLazy = found.isTypeOnly || found.isDynamic
+    return isLazy ? undefined : `${from.name} may load ${to.name} by \`import()\` only: loading it is slow`
+  }
+  const list = [...from.layers, ...(from.types ?? []), ...(from.lazy ?? [])].join(', ') || 'no other layer'
   return `${from.name} may not import ${to.name} (${target}); it may import ${list}`
 }
 
