@@ -1,6 +1,7 @@
 /** The one typed list of everything that Holdfast tells about itself. Log, metrics, page and tests are listeners of this
  *  list and of nothing else, so that they can never disagree. Events carry no message bodies, header values or keys. */
 import { type Outcome } from '../model/outcome.ts'
+import { type PauseReason } from '../model/pause-reason.ts'
 import { type TopicPartition } from '../model/topic-partition.ts'
 
 export type HoldfastEvents = {
@@ -120,9 +121,6 @@ export type HoldfastEvents = {
 
   'health.changed': { readonly live: boolean; readonly ready: boolean; readonly reasons: readonly string[] }
 }
-
-/** Why a partition is not being read. It is paused while at least one reason holds. */
-export type PauseReason = 'pressure' | 'retry' | 'batch' | 'user' | 'circuit'
 
 export type HoldfastEventName = keyof HoldfastEvents
 

@@ -1,0 +1,102 @@
+/** Decides what a commit says and what its answer means (R1, R2, R8). When it is sent, `CommitRhythm` decides. A commit
+ *  holds only partitions whose ownership goes on, never a lower offset than the last acknowledged one, and is stamped with
+ *  the generation of the moment. */
+import { type GroupSettings } from '../model/settings.ts'
+import { partitionName } from '../model/topic-partition.ts'
+import { CommitRhythm } from './commit-rhythm.ts'
+import { type CommitOffset, type Identity, type MemberEffects, type Stamp } from './effects.ts'
+import { groupCodes, isCoordinatorElsewhere } from './group-codes.ts'
+import { type PartitionFlow } from './partition-flow.ts'
+
+/** What a refusal means for the membership: a rebalance has begun, or the code with which it ended; null when nothing. */
+type Refusal = 'rebalance' | number | null
+
+const fencing: ReadonlySet<number> = new Set([
+  groupCodes.illegalGeneration,
+  groupCodes.unknownMemberId,
+  groupCodes.fencedInstanceId,
+])
+
+export class Commits<R> {
+  readonly rhythm: CommitRhythm
+  #sentAtMs = 0
+  /** Partitions of the request in flight with their epoch: an acknowledgement counts for that ownership only. */
+  #epochs = new Map<string, number>()
+
+  constructor(settings: GroupSettings, random: () => number) {
+    this.rhythm = new CommitRhythm(settings, random)
+  }
+
+  get nextWakeMs(): number {
+    return this.rhythm.nextWakeMs
+  }
+
+  /** Sends what is dirty, all partitions in one request; nothing when nothing is. */
+  send(
+    partitions: Iterable<PartitionFlow<R>>,
+    stamp: Stamp,
+    identity: Identity,
+    group: string,
+    nowMs: number,
+    effects: MemberEffects<R>,
+  ): void {
+    if (this.rhythm.isInFlight) return
+    const offsets: CommitOffset[] = []
+    this.#epochs = new Map()
+    for (const flow of partitions) {
+      if (!flow.isDirty) continue
+      const { topic, partition, epoch } = flow
+      offsets.push({ topic, partition, offset: flow.ledger.committable(), leaderEpoch: flow.committableEpoch })
+      this.#epochs.set(partitionName(flow), epoch)
+    }
+    if (offsets.length === 0) {
+      this.rhythm.settle()
+      return
+    }
+    this.#sentAtMs = nowMs
+    this.rhythm.sent(nowMs)
+    effects.emit('commit.sent', { group, partitions: offsets.length })
+    effects.commit(stamp, identity, offsets)
+  }
+
+  /** Takes the answer in, partition by partition. */
+  answered(
+    results: readonly (CommitOffset & { readonly errorCode: number })[],
+    partitions: ReadonlyMap<string, PartitionFlow<R>>,
+    group: string,
+    nowMs: number,
+    effects: MemberEffects<R>,
+  ): Refusal {
+    let refusedWith = 0
+    let acknowledged = 0
+    for (const result of results) {
+      if (result.errorCode !== 0) {
+        refusedWith = refusedWith === 0 || fencing.has(result.errorCode) ? result.errorCode : refusedWith
+        continue
+      }
+      const name = partitionName(result)
+      const flow = partitions.get(name)
+      if (flow === undefined || flow.epoch !== this.#epochs.get(name)) continue
+      flow.committed = result.offset
+      acknowledged += 1
+    }
+    if (acknowledged > 0) {
+      effects.emit('commit.acknowledged', { group, partitions: acknowledged, durationMs: nowMs - this.#sentAtMs })
+    }
+    if (refusedWith === 0) {
+      this.rhythm.acknowledged()
+      for (const flow of partitions.values()) if (flow.isDirty) this.rhythm.note(0, nowMs)
+      return null
+    }
+    if (isCoordinatorElsewhere(refusedWith)) effects.forgetCoordinator()
+    this.failed(`error ${refusedWith}`, group, nowMs, effects)
+    if (refusedWith === groupCodes.rebalanceInProgress) return 'rebalance'
+    return fencing.has(refusedWith) ? refusedWith : null
+  }
+
+  /** No answer came, or a bad one: nobody knows what was stored, so what is true then is sent again later. */
+  failed(reason: string, group: string, nowMs: number, effects: MemberEffects<R>): void {
+    const retryInMs = this.rhythm.failed(nowMs)
+    effects.emit('commit.failed', { group, reason, retryInMs })
+  }
+}

@@ -1,0 +1,82 @@
+/** One accepted record on its way through the engine. The engine never looks into `record`; what it needs to know arrives
+ *  as numbers. Every structure of the engine (ledger, lanes, deadlines) links entries to each other instead of holding
+ *  nodes of its own, so that accepting a record allocates one object and finishing it frees all of them. */
+import { type PartitionFlow } from './partition-flow.ts'
+
+/** queued: waits for its lane or for a permit · running: an attempt is under way · parked: waits in place for its next
+ *  attempt · blocked: out of attempts, with nowhere to go · finished: has its outcome */
+export type EntryState = 'queued' | 'running' | 'parked' | 'blocked' | 'finished'
+
+/** How far the clock has come with a running attempt. */
+export type AttemptPhase = 'none' | 'timed' | 'aborting' | 'zombie'
+
+/** What a fetch answer brought for one partition; entries keep it alive, and its bytes count, until the last one ends. */
+export type Holding = {
+  readonly bytes: number
+  readonly leaderEpoch: number
+  /** Entries made of it that have no outcome yet. */
+  unfinished: number
+  /** Whether every record in it became an entry. */
+  isTaken: boolean
+}
+
+/** Why a running attempt was told to end. */
+export type AbortReason = 'timeout' | 'revoked' | 'lost' | 'stopped'
+
+export class Entry<R> {
+  readonly record: R
+  readonly offset: number
+  /** Hash of the key; meaningless when `hasLane` is false. */
+  readonly laneId: number
+  /** False for a record without a key under key order, and for every record under no order. */
+  readonly hasLane: boolean
+  /** Counts the records that this partition accepted, so that distances can be measured in records. */
+  readonly arrival: number
+  readonly holding: Holding
+  /** The ownership of the partition under which it was accepted; over when `owner.isOver` (G5). */
+  readonly owner: PartitionFlow<R>
+
+  state: EntryState = 'queued'
+  phase: AttemptPhase = 'none'
+  /** Attempts started so far. */
+  attempt = 0
+  /** When it entered its state. */
+  sinceMs = 0
+  /** When a parked entry may try again. */
+  dueMs = 0
+  /** When its current deadline began to run: at the start of the attempt, then at the abort. */
+  timedFromMs = 0
+  abortReason: AbortReason | null = null
+  /** What the last failed attempt threw. */
+  error: unknown = undefined
+
+  /** The runtime's handle on the running attempt; the engine never looks into it. */
+  handle: unknown = null
+
+  /** Ledger: the neighbours among the unfinished. */
+  older: Entry<R> | null = null
+  newer: Entry<R> | null = null
+  /** Lanes: who may start when this one ends. */
+  behind: Entry<R> | null = null
+  /** Deadlines: the neighbours in order of deadline. */
+  sooner: Entry<R> | null = null
+  later: Entry<R> | null = null
+
+  constructor(
+    record: R,
+    offset: number,
+    laneId: number,
+    hasLane: boolean,
+    arrival: number,
+    holding: Holding,
+    owner: PartitionFlow<R>,
+  ) {
+    this.record = record
+    this.offset = offset
+    this.laneId = laneId
+    this.hasLane = hasLane
+    this.arrival = arrival
+    this.holding = holding
+    this.owner = owner
+  }
+}

@@ -1,0 +1,286 @@
+/** Decides about one partition during one ownership of it: what is accepted, what may start, what may be committed, and
+ *  whether it is read at all. It knows nothing of groups, permits or time limits; `MemberFlow` and `SubscriptionFlow` do.
+ *
+ *  Every ownership has an epoch and an object of its own. When it is over (`close`), answers that still carry it are
+ *  recognised by `isOver` and change nothing (G5). */
+import { type PauseReason } from '../model/pause-reason.ts'
+import { noOutcomes, type Outcome, type OutcomeCounts } from '../model/outcome.ts'
+import { type NextOffset } from '../model/next-offset.ts'
+import { type SubscriptionSettings } from '../model/settings.ts'
+import { Entry, type Holding } from './entry.ts'
+import { type Lanes, lanesFor } from './lanes.ts'
+import { Ledger } from './ledger.ts'
+
+/** What one fetch answer brought for one partition: undecoded, handed out in slices, so that memory follows the bytes on
+ *  the wire and decoding never holds up a heartbeat. */
+export type Chunk<R> = Holding & {
+  /** The position behind everything in it, markers and compacted ranges included. */
+  readonly nextOffset: NextOffset
+  /** Decodes at most `max` further records, in offset order. Throws when the bytes make no sense. */
+  take(max: number): readonly R[]
+}
+
+/** How the engine reads the few things that it must know of a record. */
+export type RecordView<R> = {
+  offset(record: R): number
+  hasKey(record: R): boolean
+  keyHash(record: R): number
+}
+
+/** A partition leaves the fetch at this many held bytes and returns at half of it (R28). */
+const heldBytesHighWater = 2 * 1_048_576
+/** Bounds of what may pile up above one stuck record, in offsets and in finished records (R8). */
+const spanMax = 1_000_000
+const finishedAboveMax = 100_000
+
+export class PartitionFlow<R> {
+  readonly topic: string
+  readonly partition: number
+  readonly epoch: number
+  readonly settings: SubscriptionSettings
+  readonly ledger: Ledger<R>
+  readonly counts: OutcomeCounts = noOutcomes()
+  readonly #lanes: Lanes<R>
+  readonly #view: RecordView<R>
+  readonly #chunks: Chunk<R>[] = []
+  readonly #pauses = new Set<PauseReason>()
+  #withheld: Entry<R>[] = []
+
+  isOver = false
+  /** The next offset to ask the broker for: behind everything received, decoded or not. */
+  fetchPosition: NextOffset
+  /** What the last acknowledged commit says. */
+  committed: NextOffset | null
+  /** Leader epoch of the last batch that was received; −1 before the first. */
+  lastFetchedEpoch: number
+  leader: { readonly nodeId: number; readonly leaderEpoch: number; readonly topicId: string } | null = null
+  /** The last stable offset when reading committed, else the high watermark; −1 before the first fetch answer. */
+  endOffset = -1
+  /** No fetch before this time: the last one failed. */
+  fetchNotBeforeMs = 0
+  fetchFailures = 0
+  /** The broker is being asked where to continue; nothing is fetched meanwhile. */
+  isRelocating = false
+  /** What was received cannot be decoded: somebody has to look at it. */
+  isUnreadable = false
+  heldBytes = 0
+  running = 0
+  parked = 0
+  zombies = 0
+  blocked = 0
+  /** During a drain for a stop, entries up to here go on, so that no finished record is left above an unfinished one. */
+  #finishUpTo: number | null = null
+  #highestStarted = -1
+
+  constructor(given: {
+    topic: string
+    partition: number
+    epoch: number
+    settings: SubscriptionSettings
+    view: RecordView<R>
+    position: NextOffset
+    committed: NextOffset | null
+    leaderEpoch: number
+    leftovers: readonly Entry<R>[]
+  }) {
+    this.topic = given.topic
+    this.partition = given.partition
+    this.epoch = given.epoch
+    this.settings = given.settings
+    this.#view = given.view
+    this.ledger = new Ledger(given.position)
+    this.fetchPosition = given.position
+    this.committed = given.committed
+    this.lastFetchedEpoch = given.leaderEpoch
+    this.#lanes = lanesFor(given.settings.order)
+    for (const leftover of given.leftovers) this.#lanes.hold(leftover)
+  }
+
+  /** Keeps a chunk that continues exactly where the last one ended. */
+  receive(chunk: Chunk<R>): void {
+    this.#chunks.push(chunk)
+    this.fetchPosition = chunk.nextOffset
+    this.lastFetchedEpoch = chunk.leaderEpoch
+    this.heldBytes += chunk.bytes
+  }
+
+  /** Turns received bytes into entries while there is room; `startable` gets those with nothing ahead in their lane. */
+  refill(startable: (entry: Entry<R>) => void): void {
+    let chunk = this.#chunks[0]
+    while (chunk !== undefined) {
+      const room = this.settings.bufferedRecordsMax - this.ledger.size
+      if (room <= 0 || this.#isAtBound) return
+      const records = chunk.take(room)
+      for (const record of records) this.#accept(record, chunk, startable)
+      if (records.length >= room) return
+      chunk.isTaken = true
+      this.ledger.skipTo(chunk.nextOffset)
+      this.#chunks.shift()
+      if (chunk.unfinished === 0) this.heldBytes -= chunk.bytes
+      chunk = this.#chunks[0]
+    }
+  }
+
+  #accept(record: R, chunk: Chunk<R>, startable: (entry: Entry<R>) => void): void {
+    const offset = this.#view.offset(record)
+    if (offset < this.ledger.position) {
+      this.counts.stale += 1
+      return
+    }
+    const hasLane = this.settings.order === 'key' && this.#view.hasKey(record)
+    const laneId = hasLane ? this.#view.keyHash(record) : 0
+    const entry = new Entry(record, offset, laneId, hasLane, this.ledger.accepted, chunk, this)
+    chunk.unfinished += 1
+    this.ledger.add(entry)
+    if (this.#lanes.add(entry)) startable(entry)
+  }
+
+  /** Gives the entry its outcome and returns the one of its lane that may start now. */
+  finish(entry: Entry<R>, outcome: Outcome): Entry<R> | null {
+    entry.state = 'finished'
+    this.ledger.finish(entry)
+    this.counts[outcome] += 1
+    this.#release(entry.holding)
+    return this.#lanes.finish(entry)
+  }
+
+  /** Frees the lane that an attempt of an earlier ownership held; returns the entry that may start now. */
+  releaseLeftover(leftover: Entry<R>): Entry<R> | null {
+    return this.#lanes.finish(leftover)
+  }
+
+  #release(holding: Holding): void {
+    holding.unfinished -= 1
+    if (holding.unfinished === 0 && holding.isTaken) this.heldBytes -= holding.bytes
+  }
+
+  /** Whether a first or further attempt of this entry may start now, as far as the partition is concerned. */
+  mayStart(entry: Entry<R>): boolean {
+    if (this.isOver || this.blocked > 0 || this.#pauses.has('user')) return false
+    if (entry.attempt === 0 && this.parked >= this.settings.parkedRecordsMax) return false
+    return this.#finishUpTo === null || entry.offset <= this.#finishUpTo
+  }
+
+  /** Keeps an entry whose turn came while the partition stands still. */
+  withhold(entry: Entry<R>): void {
+    this.#withheld.push(entry)
+  }
+
+  /** Whether waiting for retries asks for a pause of the intake: parking is full (R15) or a record is out of attempts. */
+  get needsRetryPause(): boolean {
+    return this.blocked > 0 || this.parked >= this.settings.parkedRecordsMax
+  }
+
+  /** Hands the kept entries back after the partition moved again. */
+  takeWithheld(): readonly Entry<R>[] {
+    const withheld = this.#withheld
+    this.#withheld = []
+    return withheld
+  }
+
+  noteStarted(entry: Entry<R>): void {
+    if (entry.offset > this.#highestStarted) this.#highestStarted = entry.offset
+  }
+
+  /** `revoke`: nothing further starts. `stop`: only what lies below a record that already started, so that a clean stop
+   *  leaves nothing finished above the line and a restart repeats nothing. */
+  quieten(why: 'revoke' | 'stop'): void {
+    this.#finishUpTo = why === 'stop' ? this.#highestStarted : -1
+  }
+
+  /** Whether a quietened partition has nothing left that could still move by itself. */
+  get isDrained(): boolean {
+    if (this.running > 0) return false
+    const standsStill = this.#finishUpTo === -1 || this.blocked > 0 || this.#pauses.has('user')
+    return this.parked === 0 || standsStill
+  }
+
+  pause(reason: PauseReason): boolean {
+    if (this.#pauses.has(reason)) return false
+    this.#pauses.add(reason)
+    return true
+  }
+
+  resume(reason: PauseReason): boolean {
+    return this.#pauses.delete(reason)
+  }
+
+  get pauses(): readonly PauseReason[] {
+    return [...this.#pauses]
+  }
+
+  /** The reason why this partition's bounds ask for a pause or no longer do; null when nothing changes. */
+  pressure(): 'begins' | 'ends' | null {
+    const isPressed = this.#pauses.has('pressure')
+    if (!isPressed && (this.heldBytes >= heldBytesHighWater || this.#isAtBound)) return 'begins'
+    if (isPressed && this.heldBytes <= heldBytesHighWater / 2 && !this.#isAtBound) return 'ends'
+    return null
+  }
+
+  get #isAtBound(): boolean {
+    return this.ledger.span >= spanMax || this.ledger.finishedAbove >= finishedAboveMax
+  }
+
+  /** Whether the next fetch may ask for this partition. */
+  get isFetchable(): boolean {
+    if (this.isOver || this.isRelocating || this.leader === null) return false
+    return this.#finishUpTo === null && this.#pauses.size === 0
+  }
+
+  get isPressed(): boolean {
+    return this.#pauses.has('pressure')
+  }
+
+  get isQuiet(): boolean {
+    return this.#finishUpTo !== null
+  }
+
+  /** Leader epoch to commit with: that of the record at the line, which is never lower than that of the one below it. */
+  get committableEpoch(): number {
+    return this.ledger.oldest?.holding.leaderEpoch ?? this.lastFetchedEpoch
+  }
+
+  /** The line may have moved since the last acknowledged commit. */
+  get isDirty(): boolean {
+    return this.committed === null || this.ledger.committable() > this.committed
+  }
+
+  /** Continues behind a range that the broker no longer has; what was received before it is still handled. */
+  skipFetchTo(position: NextOffset): void {
+    const nothing: Chunk<R> = {
+      bytes: 0,
+      leaderEpoch: this.lastFetchedEpoch,
+      unfinished: 0,
+      isTaken: false,
+      nextOffset: position,
+      take: () => [],
+    }
+    this.receive(nothing)
+  }
+
+  /** Records that lie behind the position and have no outcome, plus bytes not decoded yet: work that waits. */
+  get hasWork(): boolean {
+    return this.ledger.size > 0 || this.#chunks.length > 0
+  }
+
+  /** Ends this ownership. What was queued or parked is handed back; returns the attempts that are still running, whose
+   *  lanes the next ownership in this process must hold. */
+  close(): readonly Entry<R>[] {
+    this.isOver = true
+    const stillRunning: Entry<R>[] = []
+    for (let entry = this.ledger.oldest; entry !== null;) {
+      const next: Entry<R> | null = entry.newer
+      entry.behind = null
+      entry.older = null
+      entry.newer = null
+      this.counts.abandoned += 1
+      if (entry.state === 'running') stillRunning.push(entry)
+      else entry.state = 'finished'
+      entry = next
+    }
+    this.#chunks.length = 0
+    this.#withheld = []
+    this.heldBytes = 0
+    return stillRunning
+  }
+}

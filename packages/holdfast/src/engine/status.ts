@@ -1,0 +1,183 @@
+/** Reads a member and says how it stands, for health, page and `explain()`. Decides nothing and changes nothing. */
+import { type PauseReason } from '../model/pause-reason.ts'
+import { describeThrown } from '../model/errors.ts'
+import { type OutcomeCounts } from '../model/outcome.ts'
+import { type Entry } from './entry.ts'
+import { type MemberFlow } from './member-flow.ts'
+import { type MembershipPhase } from './membership.ts'
+import { type PartitionFlow } from './partition-flow.ts'
+import { type SubscriptionFlow } from './subscription-flow.ts'
+
+export type PartitionStatus = {
+  readonly topic: string
+  readonly partition: number
+  readonly epoch: number
+  /** The next offset to fetch. */
+  readonly position: number
+  /** The next offset to commit: everything below it is done. */
+  readonly committable: number
+  /** What the last acknowledged commit says; null before the first. */
+  readonly committed: number | null
+  /** Where the readable log ends; −1 while unknown. */
+  readonly endOffset: number
+  /** Records between the committable offset and the end; −1 while unknown. */
+  readonly lag: number
+  readonly buffered: number
+  readonly inFlight: number
+  readonly parked: number
+  readonly zombies: number
+  readonly heldBytes: number
+  readonly pausedFor: readonly PauseReason[]
+  /** The oldest unfinished record when something above it is finished already, so that it alone holds the commit back. */
+  readonly blockedBy: {
+    readonly offset: number
+    readonly attempt: number
+    /** How long it has been as it is. */
+    readonly forMs: number
+    readonly why: string
+  } | null
+}
+
+export type SubscriptionStatus = {
+  readonly topic: string
+  readonly concurrency: number
+  readonly inFlight: number
+  readonly maxInFlight: number
+  readonly parked: number
+  readonly zombies: number
+  readonly retriedInPlace: number
+  readonly counts: OutcomeCounts & { readonly accepted: number }
+  readonly partitions: readonly PartitionStatus[]
+}
+
+export type MemberHealth = {
+  readonly phase: MembershipPhase
+  /** What is wrong enough to restart the process; empty when it is alive. */
+  readonly failures: readonly string[]
+}
+
+/** After this many attempt timeouts without any progress a subscription with work and free permits counts as stalled. */
+const stalledAfterTimeouts = 3
+/** R16: this many handlers that ignore their abort are more than a process should carry. */
+const zombiesMax = 10
+
+export function subscriptionStatus<R>(flow: MemberFlow<R>, topic: string, nowMs: number): SubscriptionStatus | null {
+  const subscription = flow.subscriptions.get(topic)
+  if (subscription === undefined) return null
+  const owned = [...flow.partitions.values()].filter((partition) => partition.topic === topic)
+  const partitions = owned.map((partition) => partitionStatus(partition, nowMs))
+  return {
+    topic,
+    concurrency: subscription.concurrency,
+    inFlight: subscription.running,
+    maxInFlight: subscription.runningMax,
+    parked: partitions.reduce((sum, partition) => sum + partition.parked, 0),
+    zombies: subscription.zombies,
+    retriedInPlace: subscription.retriedInPlace,
+    counts: subscription.counts(owned),
+    partitions,
+  }
+}
+
+function partitionStatus<R>(flow: PartitionFlow<R>, nowMs: number): PartitionStatus {
+  const { ledger, endOffset } = flow
+  const committable = ledger.committable()
+  const blocker = ledger.finishedAbove > 0 || flow.blocked > 0 ? ledger.oldest : null
+  return {
+    topic: flow.topic,
+    partition: flow.partition,
+    epoch: flow.epoch,
+    position: flow.fetchPosition,
+    committable,
+    committed: flow.committed,
+    endOffset,
+    lag: endOffset < 0 ? -1 : Math.max(0, endOffset - committable),
+    buffered: ledger.size,
+    inFlight: flow.running,
+    parked: flow.parked,
+    zombies: flow.zombies,
+    heldBytes: flow.heldBytes,
+    pausedFor: flow.pauses,
+    blockedBy:
+      blocker === null
+        ? null
+        : {
+            offset: blocker.offset,
+            attempt: blocker.attempt,
+            forMs: nowMs - blocker.sinceMs,
+            why: whyUnfinished(blocker, nowMs),
+          },
+  }
+}
+
+/** One half-sentence about the state of an entry. */
+function whyUnfinished<R>(entry: Entry<R>, nowMs: number): string {
+  switch (entry.state) {
+    case 'running':
+      return entry.phase === 'timed'
+        ? 'its handler is running'
+        : `its handler was aborted (${entry.abortReason}) and has not settled`
+    case 'parked':
+      return `it waits ${seconds(Math.max(0, entry.dueMs - nowMs))} for attempt ${entry.attempt + 1} after ${describeThrown(entry.error, 200)}`
+    case 'blocked':
+      return `it failed ${entry.attempt} times, last with ${describeThrown(entry.error, 200)}, and there is no dead-letter topic`
+    case 'queued':
+      return 'it waits for its lane or a permit'
+    case 'finished':
+      return 'it is finished'
+  }
+}
+
+/** One sentence for each partition that does not simply move. */
+export function explain<R>(flow: MemberFlow<R>, topic: string, nowMs: number): readonly string[] {
+  const status = subscriptionStatus(flow, topic, nowMs)
+  const sentences: string[] = []
+  if (!flow.membership.isMember) sentences.push(`${topic}: not in the group (${flow.membership.phase})`)
+  for (const partition of status?.partitions ?? []) {
+    const name = `${partition.topic}/${partition.partition}`
+    const { blockedBy } = partition
+    if (blockedBy !== null) {
+      sentences.push(
+        `${name}: offset ${blockedBy.offset} holds the commit for ${seconds(blockedBy.forMs)}: ${blockedBy.why}`,
+      )
+    }
+    if (partition.pausedFor.length > 0) sentences.push(`${name}: paused (${partition.pausedFor.join(', ')})`)
+    if (partition.zombies > 0) sentences.push(`${name}: ${partition.zombies} handlers ignore their abort`)
+  }
+  return sentences
+}
+
+/** Alive means progress, never "the broker can be reached": a broker's outage is no reason to restart every consumer. */
+export function memberHealth<R>(flow: MemberFlow<R>, nowMs: number): MemberHealth {
+  const failures: string[] = []
+  for (const subscription of flow.subscriptions.values()) {
+    const { topic } = subscription.settings
+    if (subscription.zombies >= zombiesMax)
+      failures.push(`${topic}: ${subscription.zombies} handlers ignore their abort`)
+    if (isStalled(subscription, nowMs)) {
+      failures.push(`${topic}: work is waiting and nothing ended for ${seconds(nowMs - subscription.progressAtMs)}`)
+    }
+  }
+  for (const partition of flow.partitions.values()) {
+    const name = `${partition.topic}/${partition.partition}`
+    if (partition.isUnreadable)
+      failures.push(`${name}: the bytes behind offset ${partition.ledger.position} cannot be read`)
+    if (partition.blocked === 0) continue
+    const { why, offset } = partitionStatus(partition, nowMs).blockedBy ?? {
+      why: 'a record is out of attempts',
+      offset: -1,
+    }
+    failures.push(`${name}: stands still at offset ${offset}: ${why}`)
+  }
+  return { phase: flow.membership.phase, failures }
+}
+
+function isStalled<R>(subscription: SubscriptionFlow<R>, nowMs: number): boolean {
+  const isFree = subscription.running < subscription.concurrency
+  const limitMs = stalledAfterTimeouts * subscription.settings.attemptTimeoutMs
+  return subscription.hasReady && isFree && nowMs - subscription.progressAtMs > limitMs
+}
+
+function seconds(ms: number): string {
+  return ms < 1_000 ? `${Math.round(ms)} ms` : `${(ms / 1_000).toFixed(1)} s`
+}

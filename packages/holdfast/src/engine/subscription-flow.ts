@@ -1,0 +1,194 @@
+/** Decides which handlers of one subscription run: permits, the queue of entries that may start, time limits, retries in
+ *  place. It spans the partitions of its topic, because permits are shared; what one partition allows, `PartitionFlow` says.
+ *
+ *      queued ──permit free──▶ running ──done──▶ finished
+ *        ▲                      │    ╰─failed─▶ parked ──due──▶ queued       (permit given back, lane kept)
+ *        │                      │                 ╰─ out of attempts ─▶ blocked
+ *        ╰── lane ahead ends    ╰─ time up ─▶ aborting ─ grace over ─▶ zombie (permit given back, lane kept) */
+import { type SubscriptionSettings } from '../model/settings.ts'
+import { noOutcomes, type OutcomeCounts, outcomes } from '../model/outcome.ts'
+import { Deadlines } from './deadlines.ts'
+import { type AttemptEffects } from './effects.ts'
+import { type AbortReason, type Entry } from './entry.ts'
+import { Parking } from './parking.ts'
+import { type PartitionFlow } from './partition-flow.ts'
+import { ReadyQueue } from './ready-queue.ts'
+
+/** How an attempt ended, as the runtime saw it. */
+export type AttemptResult = 'done' | 'filtered' | 'failed'
+
+export class SubscriptionFlow<R> {
+  readonly settings: SubscriptionSettings
+  readonly #random: () => number
+  readonly #ready = new ReadyQueue<Entry<R>>()
+  readonly #parking = new Parking<R>()
+  readonly #attempts: Deadlines<R>
+  readonly #aborts: Deadlines<R>
+
+  /** Attempts that may run at once; may change at any time. */
+  concurrency: number
+  /** Attempts that hold a permit: running ones that are not zombies. */
+  running = 0
+  zombies = 0
+  runningMax = 0
+  /** Attempts after the first that were started. */
+  retriedInPlace = 0
+  /** When a record last ended or work last began to wait; progress is measured from here. */
+  progressAtMs = 0
+
+  /** Outcomes of ownerships that are over. */
+  readonly #earlier = noOutcomes()
+  #acceptedEarlier = 0
+
+  constructor(settings: SubscriptionSettings, random: () => number) {
+    this.settings = settings
+    this.concurrency = settings.concurrency
+    this.#random = random
+    this.#attempts = new Deadlines(settings.attemptTimeoutMs)
+    this.#aborts = new Deadlines(settings.abortGraceMs)
+  }
+
+  /** The entry has nothing ahead of it in its lane. */
+  readonly enqueue = (entry: Entry<R>): void => {
+    this.#ready.push(entry)
+  }
+
+  /** Keeps the counts of an ownership that ended. */
+  remember(flow: PartitionFlow<R>): void {
+    for (const outcome of outcomes) this.#earlier[outcome] += flow.counts[outcome]
+    this.#acceptedEarlier += flow.ledger.accepted
+  }
+
+  /** What became of every record accepted so far, by the partitions that are owned now (R17). */
+  counts(partitions: Iterable<PartitionFlow<R>>): OutcomeCounts & { accepted: number } {
+    const sum = { ...this.#earlier, accepted: this.#acceptedEarlier }
+    for (const flow of partitions) {
+      if (flow.topic !== this.settings.topic) continue
+      for (const outcome of outcomes) sum[outcome] += flow.counts[outcome]
+      sum.accepted += flow.ledger.accepted
+    }
+    return sum
+  }
+
+  get hasReady(): boolean {
+    return this.#ready.size > 0
+  }
+
+  /** Starts what permits allow. */
+  dispatch(nowMs: number, effects: AttemptEffects<R>): void {
+    while (this.running < this.concurrency) {
+      const entry = this.#ready.shift()
+      if (entry === undefined) return
+      if (entry.owner.isOver) continue
+      if (entry.owner.mayStart(entry)) this.#start(entry, nowMs, effects)
+      else entry.owner.withhold(entry)
+    }
+  }
+
+  #start(entry: Entry<R>, nowMs: number, effects: AttemptEffects<R>): void {
+    const partition = entry.owner
+    if (entry.state === 'parked') {
+      partition.parked -= 1
+      this.retriedInPlace += 1
+    }
+    entry.attempt += 1
+    entry.state = 'running'
+    entry.phase = 'timed'
+    entry.sinceMs = nowMs
+    entry.timedFromMs = nowMs
+    this.#attempts.add(entry)
+    this.running += 1
+    if (this.running > this.runningMax) this.runningMax = this.running
+    partition.running += 1
+    partition.noteStarted(entry)
+    effects.start(entry)
+  }
+
+  /** Gives back what the attempt held; true when its result still concerns an ownership that goes on. */
+  release(entry: Entry<R>): boolean {
+    const partition = entry.owner
+    if (entry.phase === 'zombie') {
+      this.zombies -= 1
+      partition.zombies -= 1
+    } else {
+      if (entry.phase === 'timed') this.#attempts.remove(entry)
+      else this.#aborts.remove(entry)
+      this.running -= 1
+      partition.running -= 1
+    }
+    entry.phase = 'none'
+    return !partition.isOver
+  }
+
+  /** The attempt succeeded, or a filter said that the record is not for us. */
+  finish(entry: Entry<R>, outcome: 'done' | 'filtered', nowMs: number): void {
+    this.progressAtMs = nowMs
+    const next = entry.owner.finish(entry, outcome)
+    if (next !== null) this.enqueue(next)
+  }
+
+  /** The attempt failed: it waits in place for the next one, or the partition stands still (R18). */
+  fail(entry: Entry<R>, error: unknown, nowMs: number, effects: AttemptEffects<R>): void {
+    const partition = entry.owner
+    const longestMs = this.settings.inPlaceDelaysMs[entry.attempt - 1]
+    entry.error = error
+    entry.sinceMs = nowMs
+    if (longestMs === undefined) {
+      this.#block(entry, error, effects)
+      return
+    }
+    const delayMs = longestMs * this.#random()
+    entry.state = 'parked'
+    entry.dueMs = nowMs + delayMs
+    partition.parked += 1
+    this.#parking.add(entry)
+    effects.attemptFailed(entry, error, delayMs)
+  }
+
+  #block(entry: Entry<R>, error: unknown, effects: AttemptEffects<R>): void {
+    entry.state = 'blocked'
+    entry.owner.blocked += 1
+    effects.attemptFailed(entry, error, null)
+    effects.blocked(entry, error)
+  }
+
+  /** Tells every running attempt of a partition to end. */
+  abortAll(partition: PartitionFlow<R>, reason: AbortReason, nowMs: number, effects: AttemptEffects<R>): void {
+    for (let entry = partition.ledger.oldest; entry !== null; entry = entry.newer) {
+      if (entry.phase === 'timed') this.#abort(entry, reason, nowMs, effects)
+    }
+  }
+
+  #abort(entry: Entry<R>, reason: AbortReason, nowMs: number, effects: AttemptEffects<R>): void {
+    if (entry.phase === 'timed' && reason !== 'timeout') this.#attempts.remove(entry)
+    entry.phase = 'aborting'
+    entry.abortReason = reason
+    entry.timedFromMs = nowMs
+    this.#aborts.add(entry)
+    effects.abort(entry, reason)
+  }
+
+  /** Acts on everything whose time has come: timeouts, zombies, parked entries that are due. */
+  expire(nowMs: number, effects: AttemptEffects<R>): void {
+    for (let entry = this.#attempts.takeExpired(nowMs); entry !== null; entry = this.#attempts.takeExpired(nowMs)) {
+      effects.timedOut(entry)
+      this.#abort(entry, 'timeout', nowMs, effects)
+    }
+    for (let entry = this.#aborts.takeExpired(nowMs); entry !== null; entry = this.#aborts.takeExpired(nowMs)) {
+      entry.phase = 'zombie'
+      entry.owner.running -= 1
+      entry.owner.zombies += 1
+      this.running -= 1
+      this.zombies += 1
+      effects.zombie(entry)
+    }
+    for (let entry = this.#parking.takeDue(nowMs); entry !== null; entry = this.#parking.takeDue(nowMs)) {
+      if (!entry.owner.isOver) this.enqueue(entry)
+    }
+  }
+
+  /** When `expire` has something to do. */
+  get nextWakeMs(): number {
+    return Math.min(this.#attempts.nextMs, this.#aborts.nextMs, this.#parking.nextDueMs)
+  }
+}

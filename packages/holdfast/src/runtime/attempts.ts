@@ -1,0 +1,139 @@
+/** Runs handlers. Every permit is a seat with two callbacks of its own, so that an attempt costs one context and one
+ *  promise and no closures; the abort signal is made only for who asks. Ended attempts are collected and handed over once
+ *  per microtask. What an end means is the engine's business. */
+import { type AbortReason, type Entry } from '../engine/entry.ts'
+import { type AttemptResult } from '../engine/subscription-flow.ts'
+import { HoldfastError } from '../model/errors.ts'
+import { type KafkaRecord } from '../model/record.ts'
+import { type TopicPartition } from '../model/topic-partition.ts'
+
+/** What a record is handed to: decoding, filter and handler in one. It may return or throw anything, now or later; a
+ *  record that is not for us ends as `filtered`. */
+export type RecordHandler = (record: KafkaRecord, at: TopicPartition, context: AttemptContext) => unknown
+
+/** What a handler returns, or resolves with, to say that a filter left the record out. */
+export const filtered: unique symbol = Symbol('filtered')
+
+/** One attempt, as its handler sees it. */
+export class AttemptContext {
+  /** 1 for the first attempt of a record. */
+  readonly attempt: number
+  #controller: AbortController | null = null
+  #reason: HoldfastError | null = null
+
+  constructor(attempt: number) {
+    this.attempt = attempt
+  }
+
+  /** Aborts when the attempt runs out of time, its partition leaves or the app stops. */
+  get signal(): AbortSignal {
+    if (this.#controller === null) {
+      this.#controller = new AbortController()
+      if (this.#reason !== null) this.#controller.abort(this.#reason)
+    }
+    return this.#controller.signal
+  }
+
+  /** Not for handlers. */
+  static abort(context: AttemptContext, reason: HoldfastError): void {
+    context.#reason = reason
+    context.#controller?.abort(reason)
+  }
+
+  /** Why the attempt was aborted; null if it was not. Not for handlers. */
+  static reasonOf(context: AttemptContext): HoldfastError | null {
+    return context.#reason
+  }
+}
+
+export type Ended = { readonly entry: Entry<KafkaRecord>; readonly result: AttemptResult; readonly error: unknown }
+
+/** A permit in use. */
+class Seat {
+  entry: Entry<KafkaRecord> | null = null
+  readonly resolved: (value: unknown) => void
+  readonly rejected: (error: unknown) => void
+
+  constructor(end: (seat: Seat, value: unknown, hasFailed: boolean) => void) {
+    this.resolved = (value) => end(this, value, false)
+    this.rejected = (error) => end(this, error, true)
+  }
+}
+
+export class Attempts {
+  readonly #handlers: ReadonlyMap<string, RecordHandler>
+  readonly #onEnded: () => void
+  readonly #free: Seat[] = []
+  #ended: Ended[] = []
+
+  /** `onEnded` is called when the first of a series of attempts has ended, in the middle of whatever ended it. */
+  constructor(handlers: ReadonlyMap<string, RecordHandler>, onEnded: () => void) {
+    this.#handlers = handlers
+    this.#onEnded = onEnded
+  }
+
+  /** Calls the handler at once; the caller makes sure that no step of the engine is under way. */
+  start(entry: Entry<KafkaRecord>): void {
+    const context = new AttemptContext(entry.attempt)
+    entry.handle = context
+    const handler = this.#handlers.get(entry.owner.topic)
+    const seat = this.#free.pop() ?? new Seat(this.#end)
+    seat.entry = entry
+    try {
+      const returned = handler?.(entry.record, entry.owner, context)
+      if (isThenable(returned)) Promise.resolve(returned).then(seat.resolved, seat.rejected)
+      else seat.resolved(returned)
+    } catch (error) {
+      seat.rejected(error)
+    }
+  }
+
+  abort(entry: Entry<KafkaRecord>, reason: AbortReason, timeoutMs: number): void {
+    if (entry.handle instanceof AttemptContext) AttemptContext.abort(entry.handle, abortError(reason, timeoutMs))
+  }
+
+  /** The attempts that ended since the last call. */
+  takeEnded(): readonly Ended[] {
+    const ended = this.#ended
+    this.#ended = []
+    return ended
+  }
+
+  readonly #end = (seat: Seat, value: unknown, hasFailed: boolean): void => {
+    const { entry } = seat
+    // A thenable that settles twice is not our second attempt.
+    if (entry === null) return
+    seat.entry = null
+    this.#free.push(seat)
+    const context = entry.handle
+    entry.handle = null
+    const aborted = context instanceof AttemptContext ? AttemptContext.reasonOf(context) : null
+    const result = hasFailed ? 'failed' : value === filtered ? 'filtered' : 'done'
+    // An attempt that failed because it was aborted failed for the reason of the abort, whatever it threw on its way out.
+    this.#ended.push({ entry, result, error: aborted ?? (hasFailed ? value : undefined) })
+    if (this.#ended.length === 1) this.#onEnded()
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    value instanceof Promise ||
+    (typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function')
+  )
+}
+
+function abortError(reason: AbortReason, timeoutMs: number): HoldfastError {
+  switch (reason) {
+    case 'timeout':
+      return new HoldfastError('HANDLER_TIMEOUT', `the handler did not settle within ${timeoutMs} ms`, {
+        retriable: true,
+        remedy: 'Make the handler obey its signal, or raise attemptTimeout.',
+      })
+    case 'revoked':
+      return new HoldfastError('ABORTED', 'the partition is being handed to another member', { retriable: true })
+    case 'lost':
+      return new HoldfastError('ABORTED', 'the partition was lost to another member', { retriable: true })
+    case 'stopped':
+      return new HoldfastError('ABORTED', 'the app is stopping', { retriable: true })
+  }
+}
