@@ -108,7 +108,7 @@ export class BrokerCore {
     return connection
   }
 
-  /** Answers one request; long polls and joins resolve later. Fields that have a default may be left out of `request`.
+  /** Answers one request; long polls and joins resolve later. A field that `request` leaves out has its default.
    *
    *  Rejects with `ConnectionClosed` when the connection ends first, and with a `RangeError` for an API or a version that
    *  is not served, which a caller must not send. */

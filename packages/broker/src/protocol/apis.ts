@@ -1,7 +1,7 @@
 /** The table of everything that is served: API names, keys, versions, and the types and codecs of their messages. */
 
 import { compileMessage, type MessageCodec } from './codec.ts'
-import { type ApiSchema, type Decoded, type Given } from './schema.ts'
+import { type ApiSchema, type Decoded, type Given, type Loose } from './schema.ts'
 import { clusterSchemas } from './schemas/cluster.ts'
 import { groupSchemas } from './schemas/groups.ts'
 import { recordSchemas } from './schemas/records.ts'
@@ -14,8 +14,8 @@ export type ApiName = keyof Schemas
 export type RequestOf<A extends ApiName> = Decoded<Schemas[A]['request']>
 /** What a handler returns; fields with a default may be left out. */
 export type ResponseOf<A extends ApiName> = Given<Schemas[A]['response']>
-/** What a caller inside the process passes; fields with a default may be left out. */
-export type GivenRequest<A extends ApiName> = Given<Schemas[A]['request']>
+/** What a caller inside the process passes; a field that is left out has its default. */
+export type GivenRequest<A extends ApiName> = Loose<RequestOf<A>>
 /** What a client reads from a response. */
 export type DecodedResponse<A extends ApiName> = Decoded<Schemas[A]['response']>
 

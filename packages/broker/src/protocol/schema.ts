@@ -78,6 +78,15 @@ export type Given<F extends Fields> = {
   [Name in Exclude<keyof F, OptionalNames<F>>]: GivenField<F[Name]>
 } & { [Name in OptionalNames<F>]?: GivenField<F[Name]> }
 
+/** What a caller inside the process may pass: every field may be missing, nothing is changed. */
+export type Loose<T> = T extends Uint8Array
+  ? T
+  : T extends readonly (infer Element)[]
+    ? readonly Loose<Element>[]
+    : T extends object
+      ? { readonly [Name in keyof T]?: Loose<T[Name]> | undefined }
+      : T
+
 export type VersionRange = { readonly from: number; readonly to: number }
 
 export type ParsedSpec = {

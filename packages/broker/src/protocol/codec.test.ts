@@ -1,0 +1,130 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+
+import { type ApiName, apiNames, codecOf, schemas, servedVersions } from './apis.ts'
+import { type Fields, type FieldSpec, parseSpec } from './schema.ts'
+import { MalformedFrame, WireReader, WireWriter } from './wire.ts'
+
+/** Lengths at which the writer's buffer is full, just full, or grows. */
+const boundaryLengths = [0, 1, 126, 127, 128, 255, 256, 500, 507, 511, 512, 513, 1023, 1024, 1025, 16_383, 16_384]
+
+/** Random values for a field as it travels in one version; what does not travel has its default. */
+function valueOf(field: FieldSpec, version: number, isFlexible: boolean): fc.Arbitrary<unknown> {
+  const spec = parseSpec(typeof field === 'string' ? field : field[0])
+  const travels = version >= spec.versions.from && version <= spec.versions.to && (spec.tag === undefined || isFlexible)
+  if (!travels) return fc.constant(undefined)
+  const scalar = ((): fc.Arbitrary<unknown> => {
+    switch (spec.type) {
+      case 'bool':
+        return fc.boolean()
+      case 'int8':
+        return fc.integer({ min: -128, max: 127 })
+      case 'int16':
+        return fc.integer({ min: -32_768, max: 32_767 })
+      case 'int32':
+        return fc.integer()
+      case 'int64':
+        return fc.maxSafeInteger()
+      case 'uuid':
+        return fc.uuid()
+      case 'string':
+        return fc.oneof(
+          fc.string({ unit: 'grapheme', maxLength: 20 }),
+          fc.constantFrom(...boundaryLengths).map((length) => 'x'.repeat(length)),
+        )
+      case 'bytes':
+        return fc.oneof(
+          fc.uint8Array({ maxLength: 20 }).map((bytes) => Buffer.from(bytes)),
+          fc.constantFrom(...boundaryLengths).map((length) => Buffer.alloc(length, 7)),
+        )
+      default:
+        return typeof field === 'string' ? fc.constant(null) : messageOf(field[1], version, isFlexible)
+    }
+  })()
+  const isList = spec.type === 'array' || spec.isArrayOfScalars
+  const value = isList ? fc.array(scalar, { maxLength: 3 }) : scalar
+  return spec.isNullable && version >= spec.nullableFrom ? fc.option(value, { freq: 4 }) : value
+}
+
+function messageOf(fields: Fields, version: number, isFlexible: boolean): fc.Arbitrary<object> {
+  const entries = Object.entries(fields).map(([name, field]) => [name, valueOf(field, version, isFlexible)] as const)
+  return fc.record(Object.fromEntries(entries))
+}
+
+function* everyMessage(): Generator<{ api: ApiName; version: number; direction: 'request' | 'response' }> {
+  for (const api of apiNames) {
+    const { min, max } = servedVersions(api)
+    for (let version = min; version <= max; version++) {
+      yield { api, version, direction: 'request' }
+      yield { api, version, direction: 'response' }
+    }
+  }
+}
+
+function encode(api: ApiName, version: number, direction: 'request' | 'response', message: object): Buffer {
+  const writer = new WireWriter()
+  codecOf(api, version, direction).write(writer, message)
+  return Buffer.from(writer.result())
+}
+
+describe('in every version and direction', () => {
+  test.each(apiNames)('%s reads back what it wrote', (api) => {
+    for (const { version, direction } of everyMessage().filter((each) => each.api === api)) {
+      const isFlexible = version >= schemas[api].flexibleFrom
+      const codec = codecOf(api, version, direction)
+      const law = fc.property(messageOf(schemas[api][direction], version, isFlexible), (message) => {
+        const read = codec.read(new WireReader(encode(api, version, direction, message)))
+        expect(read).toEqual(codec.complete(message))
+      })
+      fc.assert(law, { numRuns: 20 })
+    }
+  })
+
+  test('a message cut off anywhere is malformed, and never anything worse', () => {
+    for (const { api, version, direction } of everyMessage()) {
+      const isFlexible = version >= schemas[api].flexibleFrom
+      const [message] = fc.sample(messageOf(schemas[api][direction], version, isFlexible), { numRuns: 1, seed: 7 })
+      const bytes = encode(api, version, direction, message as object)
+      for (let length = 0; length < Math.min(bytes.length, 200); length++) {
+        const cut = (): object => codecOf(api, version, direction).read(new WireReader(bytes.subarray(0, length)))
+        expect(cut).toThrow(MalformedFrame)
+      }
+    }
+  })
+})
+
+test('bytes that follow after a message are malformed', () => {
+  const bytes = Buffer.concat([encode('Heartbeat', 0, 'response', { errorCode: 0 }), Buffer.from([0])])
+  expect(() => codecOf('Heartbeat', 0, 'response').read(new WireReader(bytes))).toThrow(MalformedFrame)
+})
+
+test('an array that claims more elements than there are bytes is refused before anything is allocated', () => {
+  const bytes = Buffer.alloc(4)
+  bytes.writeInt32BE(2_000_000_000)
+  expect(() => codecOf('DescribeGroups', 0, 'request').read(new WireReader(bytes))).toThrow(MalformedFrame)
+})
+
+test('random bytes are a message or malformed, never another error', () => {
+  const messages = [...everyMessage()]
+  fc.assert(
+    fc.property(
+      fc.constantFrom(...messages),
+      fc.uint8Array({ maxLength: 300 }),
+      ({ api, version, direction }, bytes) => {
+        try {
+          codecOf(api, version, direction).read(new WireReader(Buffer.from(bytes)))
+        } catch (error) {
+          expect(error).toBeInstanceOf(MalformedFrame)
+        }
+      },
+    ),
+    { numRuns: 3_000 },
+  )
+})
+
+test('a tagged field that nobody knows is skipped', () => {
+  const writer = new WireWriter()
+  codecOf('Heartbeat', 4, 'response').write(writer, { throttleTimeMs: 0, errorCode: 27 })
+  const bytes = Buffer.concat([writer.result().subarray(0, -1), Buffer.from([1, 99, 2, 0xca, 0xfe])])
+  expect(codecOf('Heartbeat', 4, 'response').read(new WireReader(bytes))).toEqual({ throttleTimeMs: 0, errorCode: 27 })
+})
