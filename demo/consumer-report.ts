@@ -1,0 +1,30 @@
+/** What passes between the demo and its consumer process: the setup as its one argument, and reports as lines of JSON. */
+import { type ConsumerStatus } from 'holdfast'
+
+export type ConsumerSetup = {
+  readonly brokers: string
+  readonly topic: string
+  readonly group: string
+  /** Holds the attempt files and the database of the run. */
+  readonly folder: string
+  readonly order: 'partition' | 'key' | 'none'
+  readonly concurrency: number
+  readonly seed: number
+}
+
+export type ConsumerReport =
+  /** It has its partitions. */
+  | { readonly type: 'ready' }
+  | { readonly type: 'status'; readonly status: ConsumerStatus; readonly rebalances: number }
+  /** Something that a person at the screen should know. */
+  | { readonly type: 'trouble'; readonly text: string }
+  | { readonly type: 'stopped'; readonly clean: boolean; readonly uncommitted: number; readonly abandoned: number }
+
+/** Matches the line of the report `ready`. */
+export const readyLine: RegExp = /^\{"type":"ready"\}$/
+
+/** Undefined for a line that is not a report, such as a warning of Node. */
+export function parseReport(line: string): ConsumerReport | undefined {
+  if (!line.startsWith('{"type":')) return undefined
+  return JSON.parse(line) as ConsumerReport
+}

@@ -1,0 +1,72 @@
+/** The consumer of the demo: keeps running totals per airport against a slow and unreliable downstream. A program of its
+ *  own, started by `main.ts` with its setup as JSON, because a consumer that shares a process with its judge, its
+ *  producer and its broker proves little. It reports as one line of JSON at a time and ends cleanly on SIGTERM. */
+import { join } from 'node:path'
+import { createHoldfast } from 'holdfast'
+import { AttemptLog } from './attempt-log.ts'
+import { type ConsumerReport, type ConsumerSetup } from './consumer-report.ts'
+import { callDownstream, foresee } from './downstream.ts'
+import { hasDocumentedDamage, strikesTopic } from './strikes.ts'
+import { Totals } from './totals.ts'
+
+const reportEveryMs = 100
+
+const setup = JSON.parse(process.argv[2] ?? 'null') as ConsumerSetup
+const attempts = new AttemptLog(setup.folder)
+const totals = new Totals(join(setup.folder, 'totals.sqlite'))
+
+const app = createHoldfast({ kafka: setup.brokers, group: setup.group, log: false })
+const consumer = app.consume(
+  strikesTopic(setup.topic),
+  {
+    order: setup.order,
+    concurrency: setup.concurrency,
+    filter: (message) => {
+      const isOurs = hasDocumentedDamage(message.value)
+      if (!isOurs) attempts.noteFiltered(message)
+      return isOurs
+    },
+  },
+  (message, { attempt, signal }) =>
+    attempts.around(message, attempt, async () => {
+      await callDownstream(foresee(setup.seed, message.value.id, attempt), signal)
+      totals.add(message.value)
+    }),
+)
+
+let rebalances = 0
+app.on('group.rebalancing', () => (rebalances += 1))
+app.on('group.lost', ({ reason }) => report({ type: 'trouble', text: `the group was lost: ${reason}` }))
+app.on('connection.failed', ({ node, reason }) => report({ type: 'trouble', text: `${node}: ${reason}` }))
+app.on('commit.failed', ({ reason }) => report({ type: 'trouble', text: `a commit failed: ${reason}` }))
+app.on('partition.blocked', ({ at, offset, error }) => {
+  report({ type: 'trouble', text: `partition ${at.partition} stands still at offset ${offset}: ${error.message}` })
+})
+app.on('app.stopped', ({ clean, uncommitted, abandoned }) => {
+  reportStatus()
+  report({ type: 'stopped', clean, uncommitted, abandoned })
+})
+
+const reporting = setInterval(reportStatus, reportEveryMs)
+void consumer.assigned().then(
+  () => report({ type: 'ready' }),
+  // An app that cannot start says so through `run`.
+  () => undefined,
+)
+await app.run({
+  stopLast: [
+    () => {
+      clearInterval(reporting)
+      totals.close()
+      attempts.close()
+    },
+  ],
+})
+
+function reportStatus(): void {
+  report({ type: 'status', status: consumer.status(), rebalances })
+}
+
+function report(line: ConsumerReport): void {
+  process.stdout.write(`${JSON.stringify(line)}\n`)
+}
