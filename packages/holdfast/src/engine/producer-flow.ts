@@ -34,7 +34,12 @@ const sequencesEnd = 2 ** 31
  *  small enough for a slow line to carry within the request timeout. */
 const requestBytesMax = 16 * 1024 * 1024
 
-type FinalAnswer = { readonly reason: string; readonly remedy?: string; readonly isCertain?: boolean }
+type FinalAnswer = {
+  readonly reason: string
+  readonly remedy?: string
+  readonly isCertain?: boolean
+  readonly retriable?: boolean
+}
 
 export class ProducerFlow<R extends FlowRecord> {
   readonly #rules: ProducerRules
@@ -189,7 +194,7 @@ export class ProducerFlow<R extends FlowRecord> {
         return effects.discard(batch)
       case 'unknown':
         batch.mayBeStored = true
-        return this.#giveUp(batch, { ...answer, reason }, effects)
+        return this.#giveUp(batch, { ...answer, reason, retriable: true }, effects)
       case 'refused':
         return this.#giveUp(batch, { ...answer, reason }, effects)
       case 'fenced':

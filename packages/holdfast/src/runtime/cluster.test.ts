@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { type MetadataResponse, type NodeAddress, PortError } from '../kafka/port.ts'
-import { HoldfastError } from '../model/errors.ts'
+import { type HoldfastError } from '../model/errors.ts'
 import { type HoldfastEventName } from '../observe/events.ts'
 import { Cluster } from './cluster.ts'
 import { ManualClock, type ScriptedCall, ScriptedPort, silence } from './scripted-port.ts'

@@ -15,6 +15,7 @@ import { HoldfastError } from '../model/errors.ts'
 import { type Emit } from '../observe/events.ts'
 import { type Clock, type Timer } from './clock.ts'
 import { ClusterView, type LeaderView, type TopicView } from './cluster-view.ts'
+import { wait } from './wait.ts'
 
 export { type LeaderView, type PartitionView, type TopicView } from './cluster-view.ts'
 
@@ -87,7 +88,7 @@ export class Cluster {
       }
       const waitMs = exponentialDelayMs(this.#backoff, rounds, this.#random)
       if (this.#clock.monotonicMs() + waitMs >= deadlineMs) throw unreachable(failures, options.timeoutMs)
-      await this.#wait(waitMs, signal)
+      await wait(this.#clock, waitMs, signal)
       if (signal.aborted) throw stopped('connecting')
     }
   }
@@ -191,7 +192,7 @@ export class Cluster {
         if (request.topics.length === this.#tracked.size) return true
       } else {
         failures++
-        await this.#wait(exponentialDelayMs(this.#backoff, failures, this.#random), this.#closing.signal)
+        await this.#pause(failures)
       }
     }
     return false
@@ -210,7 +211,7 @@ export class Cluster {
       if (found !== undefined && !passingCoordinatorCodes.has(found.errorCode)) {
         throw coordinatorRefused(group, found.errorCode, found.errorMessage)
       }
-      await this.#wait(exponentialDelayMs(this.#backoff, failures, this.#random), this.#closing.signal)
+      await this.#pause(failures)
     }
     throw stopped(`looking for the coordinator of ${group}`)
   }
@@ -250,6 +251,10 @@ export class Cluster {
     return byName.values()
   }
 
+  #pause(failures: number): Promise<void> {
+    return wait(this.#clock, exponentialDelayMs(this.#backoff, failures, this.#random), this.#closing.signal)
+  }
+
   #metadataRequest(): { readonly topics: readonly string[]; readonly allowAutoTopicCreation: false } {
     return { topics: [...this.#tracked], allowAutoTopicCreation: false }
   }
@@ -268,20 +273,6 @@ export class Cluster {
 
   #tellFailure(node: NodeAddress, error: PortError, purpose: string): void {
     this.#emit('connection.failed', { node: nodeName(node), kind: error.kind, reason: `${purpose}: ${error.message}` })
-  }
-
-  /** Ends early, without rejecting, when aborted: the caller looks at the signal anyway. */
-  #wait(delayMs: number, signal: AbortSignal): Promise<void> {
-    if (signal.aborted) return Promise.resolve()
-    return new Promise((resolve) => {
-      const end = (): void => {
-        timer.cancel()
-        signal.removeEventListener('abort', end)
-        resolve()
-      }
-      const timer = this.#clock.setTimer(delayMs, end)
-      signal.addEventListener('abort', end, { once: true })
-    })
   }
 }
 
