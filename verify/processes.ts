@@ -152,6 +152,11 @@ export async function stopPid(pid: number, graceMs = 5_000): Promise<void> {
   }
 }
 
+/** Ends a process that is not our child with SIGKILL, as a machine that fails does. Returns once it is gone. */
+export async function killPid(pid: number): Promise<void> {
+  while (sendSignal(pid, 'SIGKILL')) await delay(10)
+}
+
 /** Whether a process with this id runs. Ids are used again: a caller that kept one for long must check what runs there. */
 export function isRunning(pid: number): boolean {
   return sendSignal(pid, 0)

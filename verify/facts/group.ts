@@ -1,6 +1,7 @@
 /** The calls of a classic group member, one request each, for the scripts that ask what a coordinator answers. */
 
 import {
+  decodeConsumerProtocolAssignment,
   encodeConsumerProtocolAssignment,
   encodeConsumerProtocolSubscription,
   heartbeatV4,
@@ -29,6 +30,8 @@ type Joined = Awaited<ReturnType<Member['join']>>
 export class Member {
   memberId = ''
   generation = -1
+  /** What the latest SyncGroup gave. */
+  assigned: readonly number[] = []
   readonly #options: MemberOptions
   readonly #main: Wire
   readonly #join: Wire
@@ -117,6 +120,10 @@ export class Member {
       joined.protocolName ?? protocolName,
       leads,
     )
+    if (answer.errorCode === 0) {
+      const { assignedPartitions } = decodeConsumerProtocolAssignment(answer.assignment)
+      this.assigned = assignedPartitions.flatMap((topic) => topic.partitions)
+    }
     return answer.errorCode
   }
 
@@ -162,8 +169,10 @@ export async function committed(
 ): Promise<{ readonly offset: number; readonly metadata: string | null; readonly errorCode: number }> {
   const topics = [{ name: topic, partitionIndexes: [partition] }]
   const answer = await wire.send(offsetFetchV9.api, [{ groupId, memberId: null, memberEpoch: -1, topics }], false)
-  const found = answer.groups[0]?.topics[0]?.partitions[0]
-  if (found === undefined) throw new Error(`the answer to OffsetFetch names no partition of ${topic}`)
+  const answered = answer.groups[0]
+  const found = answered?.topics[0]?.partitions[0]
+  // An error of the whole group comes without partitions.
+  if (found === undefined) return { offset: -1, metadata: null, errorCode: answered?.errorCode ?? Number.NaN }
   return { offset: Number(found.committedOffset), metadata: found.metadata ?? null, errorCode: found.errorCode }
 }
 

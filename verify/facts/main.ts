@@ -1,12 +1,13 @@
 /** `node verify/facts/main.ts [area…]`: asks a real Kafka what it does and prints the answers as a table. `docs/kafka-facts.md`
  *  is written from this output.
  *
- *  The Kafka is KAFKA_BROKERS, or the one that `npm run kafka -- start` left running. The area `first-answers` starts a
- *  broker of its own, because it needs one that nobody has spoken to. */
+ *  The Kafka is KAFKA_BROKERS, or the one that `npm run kafka -- start` left running. The areas `first-answers`
+ *  and `failover` start brokers of their own: one that nobody has spoken to, and three of which one is killed. */
 
 import { recallCluster } from '../../scripts/kafka/state.ts'
 import { commitMetadataFacts } from './commit-metadata.ts'
 import { type Fact, formatFacts } from './fact.ts'
+import { failoverFacts } from './failover.ts'
 import { fetchFacts } from './fetching.ts'
 import { firstAnswerFacts } from './first-answers.ts'
 import { foreignFacts } from './foreign.ts'
@@ -24,6 +25,7 @@ const areas: Readonly<Record<string, (bootstrap: string) => Promise<readonly Fac
   producing: produceFacts,
   offsets: offsetFacts,
   foreign: foreignFacts,
+  failover: failoverFacts,
 }
 
 process.exitCode = await main(process.argv.slice(2))

@@ -41,7 +41,8 @@ export async function offsetFacts(bootstrap: string): Promise<readonly Fact[]> {
 type Transaction = {
   readonly id: string
   readonly producer: Producer
-  write(sequence: number, values: readonly string[]): Promise<number>
+  /** Error codes of AddPartitionsToTxn and of Produce. */
+  write(sequence: number, values: readonly string[]): Promise<readonly number[]>
   end(committed: boolean): Promise<number>
 }
 
@@ -56,10 +57,11 @@ async function beginTransactions(wire: Wire, topic: Topic): Promise<Transaction>
       const added = await wire.send(addPartitionsToTxnV3.api, [
         { transactionalId: id, producerId: producer.id, producerEpoch: producer.epoch, verifyOnly: false, topics },
       ])
-      if (added.errorCode !== 0) return added.errorCode
+      const partition = added.resultsByTransaction[0]?.topicResults[0]?.resultsByPartition[0]
       const records = values.map((value) => ({ value }))
       const bytes = encodeRecords(topic.name, records, producer, sequence, id)
-      return (await produce(wire, topic.name, bytes, 0, id)).errorCode
+      const { errorCode } = await produce(wire, topic.name, bytes, 0, id)
+      return [partition?.partitionErrorCode ?? Number.NaN, errorCode]
     },
     async end(committed) {
       return (await wire.send(endTxnV3.api, id, producer.id, producer.epoch, committed)).errorCode
@@ -75,7 +77,10 @@ async function transactionFacts(wire: Wire, sheet: FactSheet): Promise<void> {
     `uncommitted ${await listOffset(wire, topic, end, readUncommitted)}; committed ${await listOffset(wire, topic, end, readCommitted)}`
   await produce(wire, topic.name, encodeRecords(topic.name, [{ value: 'plain' }]))
   const transaction = await beginTransactions(wire, topic)
-  sheet.saw('one plain record, two in an open transaction: write', await transaction.write(0, ['a', 'b']))
+  sheet.saw(
+    'one plain record, two in an open transaction: AddPartitionsToTxn, Produce',
+    await transaction.write(0, ['a', 'b']),
+  )
   sheet.saw('… Fetch uncommitted', brief(await read(readUncommitted)))
   sheet.saw('… Fetch committed', brief(await read(readCommitted)))
   sheet.saw('… ListOffsets −1', await ends())
@@ -85,7 +90,7 @@ async function transactionFacts(wire: Wire, sheet: FactSheet): Promise<void> {
   sheet.saw('… Fetch from 3, where the marker stands', brief(await read(readCommitted, 3)))
   sheet.saw('… Fetch from 4, behind the marker', brief(await read(readCommitted, 4)))
   sheet.saw('… ListOffsets −1', await ends())
-  sheet.saw('write and abort', [await transaction.write(2, ['c', 'd']), await transaction.end(false)])
+  sheet.saw('two more, then abort', [...(await transaction.write(2, ['c', 'd'])), await transaction.end(false)])
   await untilStable(wire, topic)
   sheet.saw('… Fetch committed from 4', brief(await read(readCommitted, 4)))
   sheet.saw('… Fetch uncommitted from 4', brief(await read(readUncommitted, 4)))
@@ -98,8 +103,8 @@ async function transactionFacts(wire: Wire, sheet: FactSheet): Promise<void> {
     later.id === transaction.producer.id,
     `${transaction.producer.epoch} → ${later.epoch}`,
   ])
-  sheet.saw('the fenced one: AddPartitionsToTxn, EndTxn', [
-    await transaction.write(4, ['z']),
+  sheet.saw('the fenced one: AddPartitionsToTxn, Produce, EndTxn', [
+    ...(await transaction.write(4, ['z'])),
     await transaction.end(true),
   ])
 }

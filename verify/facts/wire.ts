@@ -75,12 +75,13 @@ export async function createTopic(
   kind: string,
   numPartitions = 1,
   configs: Readonly<Record<string, string>> = {},
+  replicationFactor = 1,
 ): Promise<Topic> {
   const name = freshName(kind)
   const entries = Object.entries(configs).map(([key, value]) => ({ name: key, value }))
   const created = await wire.send(
     createTopicsV7.api,
-    [{ name, numPartitions, replicationFactor: 1, assignments: [], configs: entries }],
+    [{ name, numPartitions, replicationFactor, assignments: [], configs: entries }],
     10_000,
     false,
   )
