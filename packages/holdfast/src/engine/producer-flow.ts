@@ -34,6 +34,8 @@ const sequencesEnd = 2 ** 31
  *  small enough for a slow line to carry within the request timeout. */
 const requestBytesMax = 16 * 1024 * 1024
 
+type FailedAttempt = { readonly reason: string; readonly remedy?: string | undefined; readonly nowMs: number }
+
 type FinalAnswer = {
   readonly reason: string
   readonly remedy?: string
@@ -128,7 +130,7 @@ export class ProducerFlow<R extends FlowRecord> {
         ready.push({ lane, nodeId })
         if (isDue) dueNodes.add(nodeId)
       } else if (isDue) {
-        this.#backOff(lane, nowMs)
+        this.#backOff(lane, { reason: 'no leader is elected', nowMs })
         effects.refreshMetadata(`${lane.topic}/${lane.partition} has no leader`)
       }
     }
@@ -187,7 +189,7 @@ export class ProducerFlow<R extends FlowRecord> {
         effects.acknowledge(batch, result.baseOffset, result.logAppendTimeMs)
         return this.#release(batch, effects)
       case 'resend':
-        return this.#resendLater(batch, { reason, mayBeStored: answer.isCertain !== true, nowMs }, effects)
+        return this.#resendLater(batch, { ...answer, reason, mayBeStored: answer.isCertain !== true, nowMs }, effects)
       case 'tooLarge':
         if (batch.records.length === 1 || batch.mayBeStored) return this.#giveUp(batch, { ...answer, reason }, effects)
         lane.split()
@@ -205,7 +207,7 @@ export class ProducerFlow<R extends FlowRecord> {
 
   #unanswered(
     batch: ProducerBatch<R>,
-    event: { readonly reason: string; readonly mayBeStored: boolean; readonly nowMs: number },
+    event: FailedAttempt & { readonly mayBeStored: boolean },
     effects: ProducerEffects<R>,
   ): void {
     if (batch.phase === 'abandoned') this.#release(batch, effects)
@@ -214,19 +216,20 @@ export class ProducerFlow<R extends FlowRecord> {
 
   #resendLater(
     batch: ProducerBatch<R>,
-    attempt: { readonly reason: string; readonly mayBeStored: boolean; readonly nowMs: number },
+    attempt: FailedAttempt & { readonly mayBeStored: boolean },
     effects: ProducerEffects<R>,
   ): void {
     batch.mayBeStored ||= attempt.mayBeStored
     batch.phase = 'resting'
-    this.#backOff(batch.lane, attempt.nowMs)
+    this.#backOff(batch.lane, attempt)
     effects.willResend(batch, attempt.reason)
     effects.refreshMetadata(attempt.reason)
   }
 
-  #backOff(lane: ProducerLane<R>, nowMs: number): void {
+  #backOff(lane: ProducerLane<R>, attempt: FailedAttempt): void {
     lane.failures++
-    lane.notBeforeMs = nowMs + exponentialDelayMs(this.#rules.backoff, lane.failures, this.#random)
+    lane.lastFailure = attempt
+    lane.notBeforeMs = attempt.nowMs + exponentialDelayMs(this.#rules.backoff, lane.failures, this.#random)
   }
 
   /** Ends a batch whose last attempt is over. Its sequence is free for other records only if no attempt can have used it:
@@ -254,6 +257,7 @@ export class ProducerFlow<R extends FlowRecord> {
     const { lane } = batch
     lane.head = undefined
     lane.failures = 0
+    lane.lastFailure = undefined
     lane.notBeforeMs = 0
     if (lane.isEmpty) this.#busy.delete(lane)
     effects.discard(batch)
@@ -265,7 +269,7 @@ export class ProducerFlow<R extends FlowRecord> {
       const { head } = lane
       if (head !== undefined && head.phase !== 'abandoned') this.#expireHead(head, effects)
       const expired = lane.takeExpired(nowMs)
-      if (expired.length > 0) effects.reject(expired, failureOf(lane, { ...tooLate, ambiguous: false }))
+      if (expired.length > 0) effects.reject(expired, failureOf(lane, tooLate(lane, { ambiguous: false })))
       if (lane.isEmpty) this.#busy.delete(lane)
     }
   }
@@ -273,7 +277,7 @@ export class ProducerFlow<R extends FlowRecord> {
   #expireHead(batch: ProducerBatch<R>, effects: ProducerEffects<R>): void {
     const isOnTheWire = batch.phase === 'onTheWire'
     const ambiguous = isOnTheWire || batch.mayBeStored
-    effects.reject(batch.records, failureOf(batch.lane, { ...tooLate, ambiguous }))
+    effects.reject(batch.records, failureOf(batch.lane, tooLate(batch.lane, { ambiguous })))
     if (ambiguous) this.#spoil(batch.lane, effects)
     if (isOnTheWire) batch.phase = 'abandoned'
     else this.#release(batch, effects)
@@ -322,16 +326,24 @@ export class ProducerFlow<R extends FlowRecord> {
   }
 }
 
-function failureOf(
-  lane: { readonly topic: string; readonly partition: number },
-  end: { readonly reason: string; readonly ambiguous: boolean; readonly remedy?: string; readonly retriable?: boolean },
-): SendFailure {
-  const { reason, ambiguous, remedy, retriable = false } = end
+type Failure = Omit<SendFailure, 'topic' | 'partition' | 'retriable' | 'remedy'> & {
+  readonly remedy?: string | undefined
+  readonly retriable?: boolean
+}
+
+function failureOf(lane: { readonly topic: string; readonly partition: number }, failure: Failure): SendFailure {
+  const { reason, ambiguous, remedy, retriable = false } = failure
   return { topic: lane.topic, partition: lane.partition, reason, remedy, ambiguous, retriable }
 }
 
-const tooLate = {
-  reason: 'no acknowledgement within the delivery timeout',
-  remedy: 'Check the brokers; if they are healthy but slow, raise the delivery timeout.',
-  retriable: true,
+/** The deadline is only when it ended; what users need to know is why it took so long. */
+function tooLate(lane: Pick<ProducerLane<never>, 'lastFailure'>, options: { readonly ambiguous: boolean }): Failure {
+  const { lastFailure } = lane
+  const because = lastFailure === undefined ? '' : `; last there was: ${lastFailure.reason}`
+  return {
+    reason: `no acknowledgement within the delivery timeout${because}`,
+    remedy: lastFailure?.remedy ?? 'Check the brokers; if they are healthy but slow, raise the delivery timeout.',
+    ambiguous: options.ambiguous,
+    retriable: true,
+  }
 }

@@ -50,6 +50,8 @@ export class ProducerLane<R extends FlowRecord> {
   /** Attempts without success in a row, for the backoff. */
   failures = 0
   notBeforeMs = 0
+  /** Why the last of them failed, for the error at the deadline. */
+  lastFailure: { readonly reason: string; readonly remedy?: string | undefined } | undefined = undefined
 
   constructor(topic: string, partition: number) {
     this.topic = topic
