@@ -1,0 +1,433 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { SettingsError, type SettingsIssue } from '../model/errors.ts'
+import { appOptions, appRules, consumeOptions } from './option-rules.ts'
+import { appDefaults, type AppNumber, type AppOptions } from './options.ts'
+import { resolveSettings, type ResolvedSettings, type Subscription } from './settings.ts'
+import { topic } from './topic.ts'
+
+const orders = topic('orders')
+const handler = async (): Promise<void> => undefined
+const nobody = {}
+
+function consuming(options: unknown = {}, what: unknown = orders): Subscription {
+  return { topic: what, options, handler }
+}
+
+function resolve(app: unknown, subscriptions: readonly Subscription[] = [], variables = nobody): ResolvedSettings {
+  return resolveSettings(app as AppOptions, subscriptions, variables)
+}
+
+function issuesOf(app: unknown, subscriptions: readonly Subscription[] = [], variables = nobody): SettingsIssue[] {
+  try {
+    resolve(app, subscriptions, variables)
+  } catch (error) {
+    if (error instanceof SettingsError) return [...error.issues]
+    throw error
+  }
+  return []
+}
+
+const billing = { kafka: 'localhost:9092', group: 'billing' }
+
+test('whoever says nothing gets the defaults of the design', () => {
+  const { settings, log, warnings } = resolve(billing, [consuming()])
+
+  expect(settings).toEqual({
+    clientId: 'holdfast',
+    startTimeoutMs: 30_000,
+    groups: [
+      {
+        group: 'billing',
+        subscriptions: [
+          {
+            topic: 'orders',
+            order: 'key',
+            concurrency: 64,
+            attemptTimeoutMs: 30_000,
+            abortGraceMs: 5_000,
+            from: 'earliest',
+            inPlaceDelaysMs: [100, 1_000, 5_000],
+            bufferedRecordsMax: 256,
+            parkedRecordsMax: 256,
+          },
+        ],
+        sessionTimeoutMs: 45_000,
+        heartbeatIntervalMs: 3_000,
+        rebalanceTimeoutMs: 60_000,
+        requestTimeoutMs: 10_000,
+        commitIntervalMs: 1_000,
+        commitRecords: 1_000,
+        commitGapMs: 100,
+        drainAtRevokeMs: 10_000,
+        loopTimeoutMs: 30_000,
+        fetch: {
+          maxWaitMs: 500,
+          pressedWaitMs: 20,
+          requestBytesMax: 8_388_608,
+          partitionBytesMax: 1_048_576,
+          heldBytesMax: 67_108_864,
+          isolationLevel: 'readCommitted',
+        },
+      },
+    ],
+    producer: {
+      lingerMs: 5,
+      batchBytesMax: 1_048_576,
+      heldBytesMax: 33_554_432,
+      requestTimeoutMs: 10_000,
+      deliveryTimeoutMs: 30_000,
+    },
+    stop: { drainMs: 20_000, finalCommitMs: 3_000 },
+  })
+  expect(log).toEqual({ logger: null, level: 'info' })
+  expect(warnings).toEqual([])
+})
+
+test('the test profile has the short timeouts of R31', () => {
+  const { settings } = resolve({ ...billing, profile: 'test' }, [consuming()])
+
+  expect(settings.groups[0]).toMatchObject({
+    sessionTimeoutMs: 6_000,
+    heartbeatIntervalMs: 2_000,
+    rebalanceTimeoutMs: 6_000,
+    requestTimeoutMs: 5_000,
+    drainAtRevokeMs: 3_000,
+  })
+  expect(settings.stop.finalCommitMs).toBe(500)
+})
+
+test('an option wins over the environment, the environment over the profile, the profile over the default', () => {
+  const variables = { KAFKA_SESSION_TIMEOUT_MS: '8000', KAFKA_HEARTBEAT_INTERVAL_MS: '1500', KAFKA_GROUP_ID: 'other' }
+
+  const { settings } = resolve({ ...billing, profile: 'test', sessionTimeout: '9s' }, [consuming()], variables)
+
+  expect(settings.groups[0]).toMatchObject({
+    group: 'billing',
+    sessionTimeoutMs: 9_000,
+    heartbeatIntervalMs: 1_500,
+    requestTimeoutMs: 5_000,
+    loopTimeoutMs: 30_000,
+  })
+})
+
+test('all that is needed can come from the environment', () => {
+  const variables = { KAFKA_BROKERS: 'a:1, b:2', KAFKA_GROUP_ID: 'billing', KAFKA_CLIENT_ID: 'till' }
+
+  const { settings, kafka } = resolve(undefined, [consuming()], variables)
+
+  expect(settings.groups.map(({ group }) => group)).toEqual(['billing'])
+  expect(kafka).toMatchObject({
+    clientId: 'till',
+    bootstrap: [
+      { host: 'a', port: 1 },
+      { host: 'b', port: 2 },
+    ],
+  })
+})
+
+test('subscriptions of one group form one member, another group forms another', () => {
+  const { settings } = resolve(billing, [
+    consuming({}, topic('a')),
+    consuming({ group: 'audit' }, topic('a')),
+    consuming({}, topic('b')),
+  ])
+
+  expect(settings.groups.map(({ group, subscriptions }) => [group, subscriptions.map((one) => one.topic)])).toEqual([
+    ['billing', ['a', 'b']],
+    ['audit', ['a']],
+  ])
+})
+
+test('settings cannot be changed, at any depth', () => {
+  const { settings } = resolve(billing, [consuming({ from: { time: 0 } })])
+  const walk = (value: unknown): void => {
+    if (typeof value !== 'object' || value === null) return
+    expect(Object.isFrozen(value)).toBe(true)
+    Object.values(value).forEach(walk)
+  }
+  walk(settings)
+})
+
+describe('every problem is told at once, with what was expected, what came, and what to do', () => {
+  test('problems of all kinds', () => {
+    const app = { kafka: 'localhost:99999', sessionTimeout: -5, heartbeetInterval: '1s', linger: Number.NaN }
+    const options = { concurrency: 0, order: 'keys', retry: { inPlace: ['1 week'] } }
+
+    const issues = issuesOf(app, [consuming(options)])
+
+    expect(issues.map(({ option }) => option)).toEqual(
+      [
+        'heartbeetInterval',
+        'kafka.brokers',
+        'sessionTimeout',
+        'linger',
+        'consume(orders).concurrency',
+        'consume(orders).order',
+        'consume(orders).retry.inPlace[0]',
+        'group',
+      ].toSorted((a, b) => issues.findIndex((i) => i.option === a) - issues.findIndex((i) => i.option === b)),
+    )
+    for (const { problem, remedy } of issues) expect([problem, remedy]).not.toContain('')
+  })
+
+  const rows: [name: string, app: object, options: object, option: string, problem: string, remedy: string][] = [
+    [
+      'a misspelled option',
+      { sesionTimeout: 1 },
+      {},
+      'sesionTimeout',
+      'no such option',
+      'Did you mean sessionTimeout?',
+    ],
+    ['a count as text', {}, { concurrency: '64' }, 'consume(orders).concurrency', `got '64'`, 'from 1 to 100,000'],
+    ['null', {}, { attemptTimeout: null }, 'consume(orders).attemptTimeout', 'got null', '1ms'],
+    ['a fraction', { commitRecords: 1.5 }, {}, 'commitRecords', 'got 1.5', 'from 1 to 1,000,000'],
+    [
+      'a long heartbeat',
+      { heartbeatInterval: '16s' },
+      {},
+      'heartbeatInterval',
+      'third of sessionTimeout (45s), got 16s',
+      'sessionTimeout',
+    ],
+    [
+      'a slow request',
+      { requestTimeout: '45s' },
+      {},
+      'requestTimeout',
+      'less than sessionTimeout (45s)',
+      'sessionTimeout',
+    ],
+    [
+      'a long drain',
+      { drainAtRevoke: '31s' },
+      {},
+      'drainAtRevoke',
+      'half of rebalanceTimeout (1m)',
+      'rebalanceTimeout',
+    ],
+    [
+      'a short rebalance',
+      { rebalanceTimeout: '30s' },
+      {},
+      'rebalanceTimeout',
+      'at least sessionTimeout (45s)',
+      'sessionTimeout',
+    ],
+    [
+      'a patient fetch',
+      { fetchMaxWait: '10s' },
+      {},
+      'fetchMaxWait',
+      'less than requestTimeout (10s)',
+      'requestTimeout',
+    ],
+    [
+      'a hasty delivery',
+      { deliveryTimeout: '9s' },
+      {},
+      'deliveryTimeout',
+      'at least linger + requestTimeout (10005ms)',
+      'requestTimeout',
+    ],
+    [
+      'a large fetch',
+      { fetchBytes: 2 ** 27 },
+      {},
+      'fetchBytes',
+      'at most heldBytes (64 MiB), got 128 MiB',
+      'heldBytes',
+    ],
+    ['an odd start', {}, { from: 'earlyest' }, 'consume(orders).from', `got 'earlyest'`, 'Did you mean earliest?'],
+    [
+      'an odd time',
+      {},
+      { from: { time: 'yesterday' } },
+      'consume(orders).from.time',
+      `got 'yesterday'`,
+      'ISO 8601|2026',
+    ],
+    ['an odd filter', {}, { filter: true }, 'consume(orders).filter', 'expected a function, got true', 'message'],
+    ['an odd logger', { log: { info: 1 } }, {}, 'log', 'a logger with debug', 'pino'],
+    ['a group with a line break', { group: 'a\nb' }, {}, 'group', String.raw`got 'a\u000ab'`, 'printable'],
+    ['dead letters', {}, { deadLetters: true }, 'consume(orders).deadLetters', 'not built yet', 'pauses its partition'],
+    [
+      'retry topics',
+      {},
+      { retry: { delays: ['30s'] } },
+      'consume(orders).retry.delays',
+      'not built yet',
+      'retry.inPlace',
+    ],
+    ['overtaking', {}, { whileRetrying: 'overtake' }, 'consume(orders).whileRetrying', 'not built yet', 'Leave it out'],
+    ['batches', {}, { batch: { size: 9 } }, 'consume(orders).batch', 'not built yet', 'one by one'],
+    ['other ends of a zombie', {}, { onStuck: 'restart' }, 'consume(orders).onStuck', `expected 'hold'`, 'hold'],
+    ['static membership', { groupInstanceId: 'a' }, {}, 'groupInstanceId', 'not built yet', 'Leave it out'],
+    ['other protocols', { protocol: 'cooperative' }, {}, 'protocol', `expected 'eager'`, 'eager'],
+  ]
+  test.each(rows)('%s', (_name, app, options, option, problem, remedy) => {
+    const issues = issuesOf({ ...billing, ...app }, [consuming(options)])
+
+    expect(issues).toEqual([
+      {
+        option,
+        problem: expect.stringContaining(problem),
+        remedy: expect.stringMatching(remedy.replaceAll('?', '\\?')),
+      },
+    ])
+  })
+
+  test('no group anywhere', () => {
+    const issues = issuesOf({ kafka: 'localhost' }, [consuming(), consuming({}, topic('b'))])
+
+    expect(issues).toEqual([expect.objectContaining({ option: 'group', problem: 'no consumer group is given' })])
+  })
+
+  test('an app that only sends needs no group', () => {
+    expect(resolve({ kafka: 'localhost' }).settings.groups).toEqual([])
+  })
+
+  test('the same topic twice in a group', () => {
+    const issues = issuesOf(billing, [consuming(), consuming()])
+
+    expect(issues).toEqual([expect.objectContaining({ option: 'consume(orders).topic' })])
+    expect(issuesOf(billing, [consuming(), consuming({ group: 'audit' })])).toEqual([])
+  })
+
+  test('a handler that is no function', () => {
+    const issues = issuesOf(billing, [{ topic: orders, options: {}, handler: undefined }])
+
+    expect(issues).toEqual([expect.objectContaining({ problem: 'expected a function, got undefined' })])
+  })
+})
+
+test('a time to start from is a Date, milliseconds or an ISO text', () => {
+  const timeMs = Date.UTC(2026, 0, 31, 12)
+  for (const time of [new Date(timeMs), timeMs, '2026-01-31T12:00:00Z']) {
+    const { settings } = resolve(billing, [consuming({ from: { time } })])
+    expect(settings.groups[0]?.subscriptions[0]?.from).toEqual({ timeMs })
+  }
+})
+
+test('no retry at all is a choice', () => {
+  const { settings } = resolve(billing, [consuming({ retry: { inPlace: [] } })])
+
+  expect(settings.groups[0]?.subscriptions[0]?.inPlaceDelaysMs).toEqual([])
+})
+
+test('an unknown variable of ours is a warning with the name that was probably meant', () => {
+  const { warnings } = resolve(billing, [], { HOLDFAST_LOGLEVEL: 'debug', HOLDFAST_REQUIRE: 'kafka' })
+
+  expect(warnings).toEqual([
+    'the environment variable HOLDFAST_LOGLEVEL is not known; did you mean HOLDFAST_LOG_LEVEL?',
+  ])
+})
+
+test('a variable that is wrong is named, unless an option wins over it', () => {
+  const variables = { KAFKA_REQUEST_TIMEOUT_MS: '5s', HOLDFAST_LOG_LEVEL: 'loud' }
+
+  expect(issuesOf(billing, [], variables).map(({ option }) => option)).toEqual([
+    'HOLDFAST_LOG_LEVEL',
+    'KAFKA_REQUEST_TIMEOUT_MS',
+  ])
+  expect(issuesOf({ ...billing, requestTimeout: '5s', log: 'debug' }, [], variables)).toEqual([])
+})
+
+describe('whatever comes in', () => {
+  const garbage = fc.oneof(
+    fc.anything({ withDate: true, withNullPrototype: true, withBigInt: true, withMap: true }),
+    fc.constantFrom(
+      Number.NaN,
+      -1,
+      0,
+      Number.POSITIVE_INFINITY,
+      null,
+      '',
+      ' ',
+      '5s',
+      'earliest',
+      Symbol('s'),
+      /a/,
+      () => 1,
+    ),
+  )
+  const app = fc.dictionary(fc.oneof(fc.constantFrom(...appOptions), fc.string()), garbage)
+  const options = fc.dictionary(fc.oneof(fc.constantFrom(...consumeOptions), fc.string()), garbage)
+  const subscription = fc.record({
+    topic: fc.oneof(garbage, fc.constant(orders), fc.string().map(topic)),
+    options: fc.oneof(garbage, options),
+    handler: fc.oneof(garbage, fc.constant(handler)),
+  })
+  const variables = fc.dictionary(
+    fc.constantFrom('KAFKA_BROKERS', 'KAFKA_SSL', 'KAFKA_SSL_CA', 'KAFKA_SASL_USERNAME', 'KAFKA_SESSION_TIMEOUT_MS'),
+    fc.oneof(fc.string(), fc.constantFrom('true', 'a:1', '7000')),
+  )
+
+  test('there are settings or one SettingsError whose issues are complete sentences, and nothing else', () => {
+    fc.assert(
+      fc.property(fc.oneof(garbage, app), fc.array(subscription, { maxLength: 3 }), variables, (bag, list, env) => {
+        for (const issue of issuesOf(bag, list, env)) {
+          for (const text of Object.values(issue)) expect(text).toMatch(/^(?!.*reading the options)[^\n]+$/)
+        }
+      }),
+      { numRuns: 1_000 },
+    )
+  })
+
+  test('a Proxy that throws and a getter that throws are refused like anything else', () => {
+    const { proxy, revoke } = Proxy.revocable({}, {})
+    revoke()
+    const hostile = {
+      get group(): string {
+        throw new Error('no')
+      },
+    }
+
+    expect(issuesOf(proxy)).not.toEqual([])
+    expect(issuesOf({ ...billing, kafka: proxy, log: proxy }, [consuming(proxy, proxy)])).not.toEqual([])
+    expect(issuesOf(hostile)).toContainEqual(expect.objectContaining({ option: 'group', problem: 'reading it throws' }))
+  })
+
+  test('what is in range alone is complained about only where two given options contradict each other', () => {
+    const numbers = Object.fromEntries(
+      Object.entries(appRules).map(([name, { min, max }]) => [name, fc.integer({ min, max })]),
+    )
+    fc.assert(
+      fc.property(fc.record(numbers, { requiredKeys: [] }), (given) => {
+        const complained = issuesOf({ ...billing, ...given }).map(({ option }) => option)
+        for (const option of complained) expect(Object.keys(given)).toContain(option)
+      }),
+      { numRuns: 1_000 },
+    )
+  })
+
+  test('accepted numbers keep every bound that semantics and broker ask for', () => {
+    const numbers = Object.fromEntries(
+      Object.entries(appRules).map(([name, { min }]) => {
+        const usual = appDefaults[name as AppNumber]
+        return [name, fc.integer({ min, max: Math.max(min, usual * 2) })]
+      }),
+    )
+    fc.assert(
+      fc.property(fc.record(numbers, { requiredKeys: [] }), (given) => {
+        fc.pre(issuesOf({ ...billing, ...given }).length === 0)
+        const { settings } = resolve({ ...billing, ...given }, [consuming()])
+        const [group] = settings.groups
+        if (group === undefined) throw new Error('expected a group')
+        expect(group.heartbeatIntervalMs * 3).toBeLessThanOrEqual(group.sessionTimeoutMs)
+        expect(group.requestTimeoutMs).toBeLessThan(group.sessionTimeoutMs)
+        expect(group.fetch.maxWaitMs + 5_000).toBeLessThan(group.sessionTimeoutMs)
+        expect(group.fetch.maxWaitMs).toBeLessThan(group.requestTimeoutMs)
+        expect(group.drainAtRevokeMs * 2).toBeLessThanOrEqual(group.rebalanceTimeoutMs)
+        expect(group.rebalanceTimeoutMs).toBeGreaterThanOrEqual(group.sessionTimeoutMs)
+        expect(group.fetch.partitionBytesMax).toBeLessThanOrEqual(group.fetch.requestBytesMax)
+        expect(group.fetch.requestBytesMax).toBeLessThanOrEqual(group.fetch.heldBytesMax)
+        expect(settings.producer.batchBytesMax).toBeLessThanOrEqual(settings.producer.heldBytesMax)
+        expect(settings.producer.deliveryTimeoutMs).toBeGreaterThanOrEqual(
+          settings.producer.lingerMs + settings.producer.requestTimeoutMs,
+        )
+      }),
+    )
+  })
+})

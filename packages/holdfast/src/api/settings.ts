@@ -1,0 +1,174 @@
+/** Turns options into settings: complete, validated together, frozen. Every problem of every option is told at once, with
+ *  what was expected, what came and what to do; nothing that is wrong gets through, and nothing else is thrown. */
+
+import { describeThrown, SettingsError, type SettingsIssue } from '../model/errors.ts'
+import {
+  type AppSettings,
+  type FetchSettings,
+  type GroupSettings,
+  type SubscriptionSettings,
+} from '../model/settings.ts'
+import { type Logger, type LogLevel } from '../observe/log.ts'
+import { type AppNumbers, resolveAppNumbers } from './app-numbers.ts'
+import { EnvironmentReader, type EnvironmentVariables } from './environment-variables.ts'
+import { type KafkaTarget, resolveKafka } from './kafka-options.ts'
+import { resolveLog } from './log-options.ts'
+import { OptionReader } from './option-reader.ts'
+import { appOptions, unbuiltAppOptions } from './option-rules.ts'
+import { type AppOptions, fixedSettings, wordDefaults } from './options.ts'
+import { shown } from './shown.ts'
+import { checkHandler, resolveSubscription, subscriptionReader } from './subscription-options.ts'
+
+/** One `consume` call, as it was written. */
+export type Subscription = {
+  readonly topic: unknown
+  readonly options: unknown
+  readonly handler: unknown
+}
+
+export type ResolvedSettings = {
+  readonly settings: AppSettings
+  readonly kafka: KafkaTarget
+  /** The user's logger, or null for the built-in one at `level`, or none at all if that is `silent`. */
+  readonly log: { readonly logger: Logger | null; readonly level: LogLevel | 'silent' }
+  /** Things that are allowed and probably not meant, one sentence each. */
+  readonly warnings: readonly string[]
+}
+
+/** Throws one `SettingsError` with all problems, or returns settings that fit together. */
+export function resolveSettings(
+  app: AppOptions | undefined,
+  subscriptions: readonly Subscription[],
+  variables: EnvironmentVariables,
+): ResolvedSettings {
+  const issues: SettingsIssue[] = []
+  try {
+    return resolveAll(app, subscriptions, variables, issues)
+  } catch (error) {
+    if (error instanceof SettingsError) throw error
+    // Only an object that defends itself against being looked at, such as a Proxy, leads here.
+    issues.push({
+      option: 'createHoldfast(options)',
+      problem: `reading the options throws ${shown(describeThrown(error))}`,
+      remedy: 'Pass plain objects.',
+    })
+    throw new SettingsError(issues)
+  }
+}
+
+function resolveAll(
+  app: AppOptions | undefined,
+  subscriptions: readonly Subscription[],
+  variables: EnvironmentVariables,
+  issues: SettingsIssue[],
+): ResolvedSettings {
+  const environment = new EnvironmentReader(variables, issues)
+  const options = new OptionReader('', app, issues)
+  options.refuseOthers(appOptions, unbuiltAppOptions)
+  const kafka = resolveKafka(options.value('kafka'), environment, issues)
+  const log = resolveLog(options, environment)
+  const numbers = resolveAppNumbers(
+    options,
+    environment,
+    options.choice('profile', ['production', 'test'], wordDefaults.profile),
+  )
+  options.choice('protocol', ['eager'], wordDefaults.protocol)
+  const isolationLevel = options.choice(
+    'isolationLevel',
+    ['readCommitted', 'readUncommitted'],
+    wordDefaults.isolationLevel,
+  )
+  const byGroup = resolveSubscriptions(options, subscriptions, environment, issues)
+  if (issues.length > 0) throw new SettingsError(issues)
+  const groups = [...byGroup].map(([group, ofGroup]) => groupSettings(group, ofGroup, numbers, isolationLevel))
+  return Object.freeze({
+    settings: appSettings(kafka.clientId, numbers, groups),
+    kafka,
+    log,
+    warnings: Object.freeze(environment.strangers()),
+  })
+}
+
+/** R7: the `consume` calls of one group form one member with one subscription. */
+function resolveSubscriptions(
+  app: OptionReader,
+  subscriptions: readonly Subscription[],
+  environment: EnvironmentReader,
+  issues: SettingsIssue[],
+): ReadonlyMap<string, readonly SubscriptionSettings[]> {
+  const groupOfApp = app.value('group') === undefined ? undefined : app.name('group')
+  const byGroup = new Map<string, SubscriptionSettings[]>()
+  let isGroupMissing = false
+  for (const { topic, options, handler } of subscriptions) {
+    const reader = subscriptionReader(topic, options, issues)
+    const settings = resolveSubscription(topic, reader, issues)
+    checkHandler(handler, reader)
+    const group = reader.name('group') ?? groupOfApp ?? environment.name('KAFKA_GROUP_ID')
+    if (group === undefined) {
+      isGroupMissing ||= !reader.isFlawed('group') && !app.isFlawed('group')
+      continue
+    }
+    const ofGroup = byGroup.get(group) ?? []
+    if (ofGroup.some((other) => other.topic === settings.topic)) {
+      reader.report(
+        'topic',
+        `the group ${group} consumes this topic twice`,
+        'Consume it once and branch in the handler, or give one of them a group of its own.',
+      )
+    }
+    byGroup.set(group, [...ofGroup, settings])
+  }
+  if (isGroupMissing) {
+    app.report(
+      'group',
+      'no consumer group is given',
+      "Pass createHoldfast({ group: 'billing' }) or set KAFKA_GROUP_ID.",
+    )
+  }
+  return byGroup
+}
+
+function groupSettings(
+  group: string,
+  subscriptions: readonly SubscriptionSettings[],
+  numbers: AppNumbers,
+  isolationLevel: FetchSettings['isolationLevel'],
+): GroupSettings {
+  return Object.freeze({
+    group,
+    subscriptions: Object.freeze(subscriptions),
+    sessionTimeoutMs: numbers.sessionTimeout,
+    heartbeatIntervalMs: numbers.heartbeatInterval,
+    rebalanceTimeoutMs: numbers.rebalanceTimeout,
+    requestTimeoutMs: numbers.requestTimeout,
+    commitIntervalMs: numbers.commitInterval,
+    commitRecords: numbers.commitRecords,
+    commitGapMs: fixedSettings.commitGapMs,
+    drainAtRevokeMs: numbers.drainAtRevoke,
+    loopTimeoutMs: fixedSettings.loopTimeoutMs,
+    fetch: Object.freeze({
+      maxWaitMs: numbers.fetchMaxWait,
+      pressedWaitMs: Math.min(fixedSettings.fetchPressedWaitMs, numbers.fetchMaxWait),
+      requestBytesMax: numbers.fetchBytes,
+      partitionBytesMax: numbers.partitionFetchBytes,
+      heldBytesMax: numbers.heldBytes,
+      isolationLevel,
+    }),
+  })
+}
+
+function appSettings(clientId: string, numbers: AppNumbers, groups: readonly GroupSettings[]): AppSettings {
+  return Object.freeze({
+    clientId,
+    startTimeoutMs: numbers.startTimeout,
+    groups: Object.freeze(groups),
+    producer: Object.freeze({
+      lingerMs: numbers.linger,
+      batchBytesMax: numbers.batchBytes,
+      heldBytesMax: numbers.unsentBytes,
+      requestTimeoutMs: numbers.requestTimeout,
+      deliveryTimeoutMs: numbers.deliveryTimeout,
+    }),
+    stop: Object.freeze({ drainMs: numbers.drainAtStop, finalCommitMs: numbers.finalCommit }),
+  })
+}
