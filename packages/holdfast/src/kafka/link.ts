@@ -220,13 +220,16 @@ export class Link {
 
   #onFrame(frame: Buffer): void {
     const correlationId = frame.readInt32BE(0)
-    const pending = this.#inFlight.shift()
+    const pending = this.#inFlight[0]
     if (pending?.correlationId !== correlationId) {
       throw new Error(
         `expected the answer to request ${pending?.correlationId ?? 'none'}, got that to ${correlationId}`,
       )
     }
-    pending.settle?.(null, frame.subarray(pending.hasResponseTags ? tagsEnd(frame, 4) : 4))
+    const answer = frame.subarray(pending.hasResponseTags ? tagsEnd(frame, 4) : 4)
+    // Only now, so that an answer that cannot be read fails this request together with the others.
+    this.#inFlight.shift()
+    pending.settle?.(null, answer)
     if (this.#retiresAtMs === Number.NEGATIVE_INFINITY) this.closeWhenIdle()
     else if (this.#queued.length > 0) this.#send()
   }
