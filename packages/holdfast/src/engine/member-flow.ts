@@ -11,6 +11,7 @@ import { Commits } from './commits.ts'
 import { type CommitOffset, type Identity, type JoinAnswer, type MemberEffects, type Stamp } from './effects.ts'
 import { type Entry } from './entry.ts'
 import { Fetches, type FetchedPartition } from './fetches.ts'
+import { groupCodes } from './group-codes.ts'
 import { Membership } from './membership.ts'
 import { PartitionFlow, type RecordView } from './partition-flow.ts'
 import { type AttemptResult, SubscriptionFlow } from './subscription-flow.ts'
@@ -87,6 +88,8 @@ export class MemberFlow<R> {
   readonly membership: Membership
   readonly subscriptions: ReadonlyMap<string, SubscriptionFlow<R>>
   readonly partitions = new Map<string, PartitionFlow<R>>()
+  /** Whether the partitions of this generation are known and open. */
+  isPositioned = false
   readonly #view: RecordView<R>
   readonly #commits: Commits<R>
   readonly #fetches: Fetches<R>
@@ -206,8 +209,7 @@ export class MemberFlow<R> {
       case 'positioned':
         return this.#positioned(event.stamp, event.starts)
       case 'refused':
-        if (event.stamp === membership.stamp) membership.fenced(event.errorCode, event.what, this.#nowMs, this.#effects)
-        return
+        return this.#refused(event)
       case 'leaders':
         return this.#leadersKnown(event.leaders)
       case 'partitionsChanged':
@@ -266,11 +268,13 @@ export class MemberFlow<R> {
     const { identity, stamp, isLeader } = this.membership
     if (this.#ending !== 'no') return
     this.#effects.emit('group.joined', { group: this.settings.group, isLeader, ...identity })
-    if (partitions.length > 0) this.#effects.resolvePositions(stamp, identity, partitions)
+    this.isPositioned = partitions.length === 0
+    if (!this.isPositioned) this.#effects.resolvePositions(stamp, identity, partitions)
   }
 
   #positioned(stamp: Stamp, starts: readonly StartPosition[]): void {
     if (stamp !== this.membership.stamp || this.membership.phase !== 'stable') return
+    this.isPositioned = true
     for (const start of starts) this.#open(start)
     this.#fetches.changed()
   }
@@ -333,11 +337,19 @@ export class MemberFlow<R> {
 
   /** A drain, a hand-back and the fetches of this membership are over. */
   #forgetRound(): void {
+    this.isPositioned = false
     this.#drainUntilMs = Infinity
     this.#handBackUntilMs = Infinity
     this.#hasAbortedDrain = false
     this.#commits.rhythm.reset()
     this.#fetches.reset()
+  }
+
+  /** The coordinator refused a request about our positions. */
+  #refused(event: Extract<MemberEvent<R>, { kind: 'refused' }>): void {
+    if (event.stamp !== this.membership.stamp) return
+    if (event.errorCode === groupCodes.rebalanceInProgress) this.membership.rebalance(event.what)
+    else this.membership.fenced(event.errorCode, event.what, this.#nowMs, this.#effects)
   }
 
   // ── giving back ──

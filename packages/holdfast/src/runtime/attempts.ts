@@ -6,6 +6,7 @@ import { type AttemptResult } from '../engine/subscription-flow.ts'
 import { HoldfastError } from '../model/errors.ts'
 import { type KafkaRecord } from '../model/record.ts'
 import { type TopicPartition } from '../model/topic-partition.ts'
+import { childOf, type Logger } from '../observe/log.ts'
 
 /** What a record is handed to: decoding, filter and handler in one. It may return or throw anything, now or later; a
  *  record that is not for us ends as `filtered`. */
@@ -18,11 +19,23 @@ export const filtered: unique symbol = Symbol('filtered')
 export class AttemptContext {
   /** 1 for the first attempt of a record. */
   readonly attempt: number
+  readonly #entry: Entry<KafkaRecord>
+  readonly #logger: Logger
+  #log: Logger | null = null
   #controller: AbortController | null = null
   #reason: HoldfastError | null = null
 
-  constructor(attempt: number) {
-    this.attempt = attempt
+  constructor(entry: Entry<KafkaRecord>, logger: Logger) {
+    this.attempt = entry.attempt
+    this.#entry = entry
+    this.#logger = logger
+  }
+
+  /** Adds topic, partition, offset and attempt to every line. */
+  get log(): Logger {
+    const { topic, partition } = this.#entry.owner
+    this.#log ??= childOf(this.#logger, { topic, partition, offset: this.#entry.offset, attempt: this.attempt })
+    return this.#log
   }
 
   /** Aborts when the attempt runs out of time, its partition leaves or the app stops. */
@@ -62,25 +75,28 @@ class Seat {
 
 export class Attempts {
   readonly #handlers: ReadonlyMap<string, RecordHandler>
+  readonly #logger: Logger
   readonly #onEnded: () => void
   readonly #free: Seat[] = []
   #ended: Ended[] = []
 
   /** `onEnded` is called when the first of a series of attempts has ended, in the middle of whatever ended it. */
-  constructor(handlers: ReadonlyMap<string, RecordHandler>, onEnded: () => void) {
+  constructor(handlers: ReadonlyMap<string, RecordHandler>, logger: Logger, onEnded: () => void) {
     this.#handlers = handlers
+    this.#logger = logger
     this.#onEnded = onEnded
   }
 
   /** Calls the handler at once; the caller makes sure that no step of the engine is under way. */
   start(entry: Entry<KafkaRecord>): void {
-    const context = new AttemptContext(entry.attempt)
+    const context = new AttemptContext(entry, this.#logger)
     entry.handle = context
     const handler = this.#handlers.get(entry.owner.topic)
+    if (handler === undefined) throw new RangeError(`no handler for ${entry.owner.topic}`)
     const seat = this.#free.pop() ?? new Seat(this.#end)
     seat.entry = entry
     try {
-      const returned = handler?.(entry.record, entry.owner, context)
+      const returned = handler(entry.record, entry.owner, context)
       if (isThenable(returned)) Promise.resolve(returned).then(seat.resolved, seat.rejected)
       else seat.resolved(returned)
     } catch (error) {

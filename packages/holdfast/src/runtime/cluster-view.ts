@@ -36,6 +36,10 @@ export class ClusterView {
     return [...this.#nodes.values()]
   }
 
+  addressOf(nodeId: number): NodeAddress | undefined {
+    return this.#nodes.get(nodeId)
+  }
+
   topic(name: string): TopicView | undefined {
     return this.#topics.get(name)
   }

@@ -110,6 +110,11 @@ export class Cluster {
     return this.#refreshing
   }
 
+  /** Undefined when the last answer did not list the broker. */
+  addressOf(nodeId: number): NodeAddress | undefined {
+    return this.#view.addressOf(nodeId)
+  }
+
   topic(name: string): TopicView | undefined {
     return this.#view.topic(name)
   }

@@ -76,7 +76,7 @@ class FetchedChunk implements Chunk<KafkaRecord> {
       const slice = this.#cursor.next(max - records.length)
       if (this.#cursor.remaining === 0) this.#cursor = null
       if (records.length === 0 && slice.length === max) return slice
-      records.push(...slice)
+      for (const record of slice) records.push(record)
     }
     return records
   }

@@ -1,0 +1,278 @@
+/** The app as its user holds it: topics are subscribed to and written, everything starts and stops together. It keeps
+ *  what was said before the start, checks it all at once in `start()`, and connects nothing before. */
+import { type HoldfastEventName } from '../observe/events.ts'
+import { HoldfastError, SettingsError, type SettingsIssue } from '../model/errors.ts'
+import { type AnyListener, Emitter, type Listener } from '../observe/emitter.ts'
+import { harmless, type Logger, standardErrorLogger } from '../observe/log.ts'
+import { logEvents } from '../observe/log-events.ts'
+import { createSocketPort } from '../kafka/socket-port.ts'
+import { systemClock } from '../runtime/clock.ts'
+import { type Environment } from '../runtime/environment.ts'
+import { type RecordHandler } from '../runtime/attempts.ts'
+import { RunningApp, type StopResult } from '../runtime/running-app.ts'
+import { Consumer } from './consumer.ts'
+import { type KafkaTarget } from './kafka-options.ts'
+import { type AppOptions, type ConsumeOptions } from './options.ts'
+import { type Handler, recordHandler } from './record-handler.ts'
+import { type RunOptions, runUntilSignal } from './run.ts'
+import { type Outgoing, outgoingRecord, type Sent, sentOf } from './send.ts'
+import { type ResolvedSettings, resolveSettings, type Subscription } from './settings.ts'
+import { type Topic } from './topic.ts'
+
+export type Health = {
+  /** There is progress, or nothing to do. False means: restart this process. Never false because a broker is away. */
+  readonly live: boolean
+  /** Connected, joined and not draining. */
+  readonly ready: boolean
+  /** Why not; empty when all is well. */
+  readonly reasons: readonly string[]
+}
+
+type Phase = 'new' | 'starting' | 'running' | 'stopping' | 'stopped'
+
+type Registered = Subscription & { readonly consumer: Consumer; readonly handle: RecordHandler }
+
+/** Makes an app. Nothing is checked and nothing connects before `start()`. */
+export function createHoldfast(options: AppOptions = {}): Holdfast {
+  return new Holdfast(options)
+}
+
+export class Holdfast {
+  readonly #options: AppOptions
+  readonly #emitter: Emitter
+  readonly #subscriptions: Registered[] = []
+  readonly #refused: SettingsIssue[] = []
+  #phase: Phase = 'new'
+  #running: RunningApp | null = null
+  #starting: Promise<void> | null = null
+  #stopping: Promise<StopResult> | null = null
+  #closed = Promise.withResolvers<StopResult>()
+  #endLogging: () => void = () => undefined
+
+  constructor(options: AppOptions) {
+    this.#options = options
+    this.#emitter = new Emitter()
+  }
+
+  /** Subscribes a handler to a topic. Throws a SettingsError once the app has started; everything else that is wrong is
+   *  told by `start()`. */
+  consume<In, Out>(topic: Topic<In, Out>, options: ConsumeOptions<Out>, handler: Handler<Out>): Consumer {
+    if (this.#phase !== 'new' && this.#phase !== 'stopped') throw consumeTooLate(topic)
+    const group = (): string | undefined => options?.group ?? this.#options?.group ?? process.env['KAFKA_GROUP_ID']
+    const consumer = new Consumer(topic?.name, undefined, () => this.#running?.memberOf(group() ?? ''))
+    const handle = recordHandler(topic as Topic<never, Out>, options?.filter, handler)
+    this.#subscriptions.push({ topic, options, handler, consumer, handle })
+    return consumer
+  }
+
+  /** Batches are not built yet: `start()` refuses them. */
+  consumeBatch(topic: Topic<never, unknown>, ..._rest: unknown[]): void {
+    this.#refused.push({
+      option: `consumeBatch(${topic?.name})`,
+      problem: 'batch handlers are not built yet',
+      remedy: 'Use consume() for now.',
+    })
+  }
+
+  /** Checks all settings, connects, checks the topics and begins to join. Blocks up to `startTimeout`. Called again while
+   *  it runs it does nothing; after a stop it starts anew.
+   *  Throws SettingsError with every problem, BROKER_UNREACHABLE, AUTHENTICATION_FAILED, TOPIC_MISSING, STOPPED. */
+  start(): Promise<void> {
+    if (this.#phase === 'starting' || this.#phase === 'running') return this.#starting ?? Promise.resolve()
+    this.#starting = this.#stopping === null ? this.#start() : this.#stopping.then(() => this.#start())
+    return this.#starting
+  }
+
+  async #start(): Promise<void> {
+    if (this.#phase === 'stopped') this.#closed = Promise.withResolvers()
+    // Whoever does not ask for `closed` must not be ended by it; the error is told as an event and by `start` too.
+    this.#closed.promise.catch(() => undefined)
+    this.#phase = 'starting'
+    this.#stopping = null
+    try {
+      const resolved = this.#resolve()
+      await this.#run(resolved)
+    } catch (error) {
+      this.#running = null
+      this.#phase = 'stopped'
+      this.#closed.reject(error)
+      this.#endLogging()
+      throw error
+    }
+  }
+
+  #resolve(): ResolvedSettings {
+    let issues = this.#refused
+    try {
+      const resolved = resolveSettings(this.#options, this.#subscriptions, process.env)
+      if (issues.length === 0) return resolved
+    } catch (error) {
+      if (!(error instanceof SettingsError)) throw error
+      issues = [...issues, ...error.issues]
+    }
+    throw new SettingsError(issues)
+  }
+
+  async #run({ settings, kafka, log, warnings }: ResolvedSettings): Promise<void> {
+    const environment = environmentOf(kafka, settings.producer.requestTimeoutMs)
+    const logger = harmless(log.logger ?? standardErrorLogger(log.level))
+    this.#endLogging()
+    this.#endLogging = logEvents(this.#emitter, logger, () => environment.clock.monotonicMs())
+    for (const warning of warnings) logger.warn({}, warning)
+    const handlers = new Map(
+      settings.groups.map(({ group, subscriptions }) => [
+        group,
+        new Map(subscriptions.map(({ topic }) => [topic, this.#handlerOf(group, topic)])),
+      ]),
+    )
+    const onFailed = (error: Error): void => this.#fail(error)
+    const running = new RunningApp({ settings, environment, emitter: this.#emitter, logger, handlers, onFailed })
+    this.#running = running
+    await running.start()
+    this.#phase = 'running'
+    for (const { topic, consumer } of this.#subscriptions) {
+      const name = (topic as Topic<never>).name
+      for (const { group, subscriptions } of settings.groups) {
+        const member = subscriptions.some((each) => each.topic === name) ? running.memberOf(group) : undefined
+        if (member !== undefined) Consumer.apply(consumer, member)
+      }
+    }
+    const brokers = environment.bootstrap.map(({ host, port }) => `${host}:${port}`)
+    this.#emitter.emit('app.started', { groups: settings.groups.map((each) => each.group), brokers })
+  }
+
+  #handlerOf(group: string, topic: string): RecordHandler {
+    const found = this.#subscriptions.find((each) => {
+      const options = each.options as ConsumeOptions | undefined
+      return (each.topic as Topic<never>).name === topic && this.#groupOf(options) === group
+    })
+    if (found === undefined) throw new RangeError(`no handler for ${topic} in ${group}`)
+    return found.handle
+  }
+
+  #groupOf(options: ConsumeOptions | undefined): string | undefined {
+    return options?.group ?? this.#options?.group ?? process.env['KAFKA_GROUP_ID']
+  }
+
+  /** Sends one message. Resolves when all in-sync replicas have it. Waits while `unsentBytes` is reached.
+   *  Rejects with a SendError (`ambiguous` tells whether it may be stored), MESSAGE_INVALID, NOT_STARTED or TOPIC_MISSING. */
+  async send<In, Out>(topic: Topic<In, Out>, message: Outgoing<In>): Promise<Sent> {
+    const producer = this.#running?.producer
+    if (producer == null) {
+      throw new HoldfastError(
+        'NOT_STARTED',
+        `expected a running app to send to ${topic.name}, got one that is ${this.#phase}`,
+        {
+          remedy: 'Await app.start() first.',
+        },
+      )
+    }
+    return sentOf(await producer.send(await outgoingRecord(topic, message)))
+  }
+
+  /** Sends many messages at once; resolves when all are stored, in their order. Rejects as soon as one fails; the others
+   *  are still sent. */
+  sendAll<In, Out>(topic: Topic<In, Out>, messages: readonly Outgoing<In>[]): Promise<Sent[]> {
+    return Promise.all(messages.map((message) => this.send(topic, message)))
+  }
+
+  /** Listens to one event of the typed list, or to all with `'*'`; returns how to stop it. Listeners run between two steps
+   *  of the consumer, so they should be quick; what they throw harms nobody. */
+  on<N extends HoldfastEventName>(name: N, listener: Listener<N>): () => void
+  on(name: '*', listener: AnyListener): () => void
+  on(name: HoldfastEventName | '*', listener: AnyListener): () => void {
+    return this.#emitter.on(name as '*', listener)
+  }
+
+  /** For liveness and readiness probes; cheap enough to ask every second. */
+  health(): Health {
+    if (this.#phase !== 'running' || this.#running === null) {
+      return { live: true, ready: false, reasons: [`the app is ${this.#phase}`] }
+    }
+    const members = this.#running.health()
+    const failures = members.flatMap((member) => member.failures)
+    const outside = members.filter((member) => member.phase !== 'stable')
+    const reasons = [...failures, ...outside.map((member) => `the membership is ${member.phase}`)]
+    return { live: failures.length === 0, ready: outside.length === 0, reasons }
+  }
+
+  /** Ends everything in order: no new records, running handlers end (up to `drainAtStop`, then aborted), sends are flushed,
+   *  the last commit, leave, close. Never rejects. Called twice it stops once; before the start it does nothing. */
+  stop(): Promise<StopResult> {
+    if (this.#stopping !== null) return this.#stopping
+    if (this.#phase === 'new' || this.#phase === 'stopped') return Promise.resolve(nothingToStop)
+    this.#stopping = this.#stop()
+    return this.#stopping
+  }
+
+  async #stop(): Promise<StopResult> {
+    const running = this.#running
+    const wasStarting = this.#phase === 'starting'
+    this.#phase = 'stopping'
+    this.#emitter.emit('app.stopping', { reason: 'stop was called' })
+    if (wasStarting) running?.close()
+    if (wasStarting) await this.#starting?.catch(() => undefined)
+    const result = wasStarting || running === null ? nothingToStop : await running.stop()
+    this.#end()
+    this.#emitter.emit('app.stopped', result)
+    this.#endLogging()
+    this.#closed.resolve(result)
+    return result
+  }
+
+  #end(): void {
+    this.#running = null
+    this.#phase = 'stopped'
+  }
+
+  /** The fatal path: no commit is possible any more, so nothing is waited for. */
+  #fail(error: Error): void {
+    if (this.#phase !== 'running') return
+    this.#emitter.emit('app.failed', { error })
+    this.#running?.close()
+    this.#end()
+    this.#closed.reject(error)
+    this.#endLogging()
+  }
+
+  /** Settles when the app has stopped: resolves with the result of the stop, rejects with the error that ended it. */
+  get closed(): Promise<StopResult> {
+    return this.#closed.promise
+  }
+
+  /** For a program that is nothing but this app: starts, stops at SIGTERM, SIGINT or SIGQUIT (a second one ends the
+   *  process at once) or at a fatal error, and resolves with the exit code, which it also sets on the process:
+   *  0 clean · 1 failed · 2 settings · 4 Kafka cannot be reached or refuses us · 5 work was abandoned. */
+  run(options: RunOptions = {}): Promise<number> {
+    return runUntilSignal(this, options)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+  }
+}
+
+const nothingToStop: StopResult = { clean: true, uncommitted: 0, abandoned: 0 }
+
+function environmentOf(kafka: KafkaTarget, connectTimeoutMs: number): Environment {
+  if (kafka.kind === 'inProcess') return kafka.environment
+  const { tls, sasl, bootstrap } = kafka
+  return {
+    clock: systemClock,
+    bootstrap,
+    openPort: ({ clientId, onWarning }) =>
+      createSocketPort({ clientId, tls, sasl, connectTimeoutMs, onWarning: ({ message }) => onWarning(message) }),
+  }
+}
+
+function consumeTooLate(topic: { readonly name: string }): SettingsError {
+  return new SettingsError([
+    {
+      option: `consume(${topic.name})`,
+      problem: 'expected before start(), got after it',
+      remedy: 'Call consume first, or stop the app before adding to it.',
+    },
+  ])
+}
+
+export { type Logger }

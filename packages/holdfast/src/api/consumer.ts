@@ -1,0 +1,81 @@
+/** One `consume` call as its user holds it. It works before, during and after a run: what needs a running app says so. */
+import { HoldfastError } from '../model/errors.ts'
+import { type TopicPartition } from '../model/topic-partition.ts'
+import { type MemberLoop } from '../runtime/member-loop.ts'
+import { type SubscriptionStatus } from '../runtime/status.ts'
+import { checkConcurrency } from './subscription-options.ts'
+
+export type ConsumerStatus = SubscriptionStatus
+
+export class Consumer {
+  readonly topic: string
+  readonly #member: () => MemberLoop | undefined
+  #concurrency: number | undefined
+  #isPaused = false
+
+  /** `member` is the running member, undefined while the app does not run. */
+  constructor(topic: string, concurrency: number | undefined, member: () => MemberLoop | undefined) {
+    this.topic = topic
+    this.#concurrency = concurrency
+    this.#member = member
+  }
+
+  /** Attempts that may run at once, over all partitions; 0 before the start if no option sets it. May be set at any time,
+   *  1 to 100,000; a lower value takes effect as attempts end. Throws a RangeError. */
+  get concurrency(): number {
+    return this.#member()?.concurrencyOf(this.topic) ?? this.#concurrency ?? 0
+  }
+
+  set concurrency(value: number) {
+    this.#concurrency = checkConcurrency(value)
+    this.#member()?.setConcurrency(this.topic, this.#concurrency)
+  }
+
+  /** Stops fetching and starting; attempts that run go on, and the membership stays alive however long it takes. Kept
+   *  over rebalances and restarts until `resume`. Resolves when nothing new starts any more. */
+  async pause(): Promise<void> {
+    this.#isPaused = true
+    this.#member()?.pause(this.topic)
+  }
+
+  /** Takes back `pause`, and only that: a partition that is paused for another reason stays so. */
+  async resume(): Promise<void> {
+    this.#isPaused = false
+    this.#member()?.resume(this.topic)
+  }
+
+  /** One sentence for every partition that does not simply move: what blocks which offset, since when, why it is paused. */
+  explain(): readonly string[] {
+    return this.#member()?.explain(this.topic) ?? [`${this.topic}: the app is not running`]
+  }
+
+  /** How it stands at this moment; null while the app does not run. */
+  status(): ConsumerStatus | null {
+    return this.#member()?.status(this.topic) ?? null
+  }
+
+  /** Resolves with the partitions that this process owns, as soon as it has joined and knows where to start. Rejects with
+   *  NOT_STARTED or, when the app stops first, STOPPED. */
+  async assigned(): Promise<readonly TopicPartition[]> {
+    return this.#running().assigned(this.topic)
+  }
+
+  /** Resolves when every record that is in the owned partitions at this moment has its outcome. Rejects like `assigned`. */
+  async whenCaughtUp(): Promise<void> {
+    return this.#running().caughtUp(this.topic)
+  }
+
+  /** For the app: brings a new member to what was set before it existed. */
+  static apply(consumer: Consumer, member: MemberLoop): void {
+    if (consumer.#concurrency !== undefined) member.setConcurrency(consumer.topic, consumer.#concurrency)
+    if (consumer.#isPaused) member.pause(consumer.topic)
+  }
+
+  #running(): MemberLoop {
+    const member = this.#member()
+    if (member !== undefined) return member
+    throw new HoldfastError('NOT_STARTED', `the consumer of ${this.topic} is not running`, {
+      remedy: 'Await app.start() first.',
+    })
+  }
+}

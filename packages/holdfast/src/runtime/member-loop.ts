@@ -1,0 +1,461 @@
+/** Runs one member of one group: the owner loop. It turns answers, timers and ended attempts into events, lets the engine
+ *  decide, and does what the engine says. It decides nothing itself; nobody else talks to the port on the member's behalf.
+ *
+ *  Between "handled" and "committed" there is no await of ours: an attempt that ends is in the ledger in the same turn, and
+ *  a commit is built from the ledger in the step that sends it. If the process dies in between, the record is handled
+ *  again; nothing is lost. */
+import { type CommitOffset, type Identity, type JoinAnswer, type LostPosition, type Stamp } from '../engine/effects.ts'
+import { type AbortReason, type Entry } from '../engine/entry.ts'
+import { exponentialDelayMs } from '../engine/backoff.ts'
+import { type FetchOrder } from '../engine/fetch-session.ts'
+import { MemberFlow, type MemberEvent } from '../engine/member-flow.ts'
+import {
+  explain,
+  memberHealth,
+  type MemberHealth,
+  type SubscriptionStatus,
+  subscriptionStatus,
+} from '../engine/status.ts'
+import { HoldfastError } from '../model/errors.ts'
+import { type Outcome } from '../model/outcome.ts'
+import { type KafkaRecord } from '../model/record.ts'
+import { type GroupSettings } from '../model/settings.ts'
+import { partitionName, type TopicPartition } from '../model/topic-partition.ts'
+import { type Emitter } from '../observe/emitter.ts'
+import { type Logger } from '../observe/log.ts'
+import { type HoldfastEventName, type HoldfastEvents } from '../observe/events.ts'
+import { Attempts, type RecordHandler } from './attempts.ts'
+import { type Clock, type Timer } from './clock.ts'
+import { Cluster } from './cluster.ts'
+import { EffectQueue } from './effect-queue.ts'
+import { type OpenPort } from './environment.ts'
+import { fetchFrom } from './fetching.ts'
+import { GroupCalls } from './group-calls.ts'
+import { NotNow, Positions, RefusedByCoordinator } from './positions.ts'
+
+export type MemberLoopParts = {
+  readonly settings: GroupSettings
+  readonly port: OpenPort
+  readonly cluster: Cluster
+  readonly clock: Clock
+  readonly emitter: Emitter
+  readonly handlers: ReadonlyMap<string, RecordHandler>
+  /** What handlers log to. */
+  readonly logger: Logger
+  /** Going on is impossible. */
+  readonly onFailed: (error: Error) => void
+}
+
+export type MemberResult = { readonly uncommitted: number; readonly abandoned: number }
+
+/** After this long in one turn the loop lets sockets and timers have theirs: a heartbeat must not wait for handlers. */
+const turnMsMax = 10
+const farewellMsMax = 300
+const retryDelay = { firstMs: 100, maxMs: 5_000 }
+
+export class MemberLoop {
+  readonly settings: GroupSettings
+  readonly #clock: Clock
+  readonly #port: OpenPort
+  readonly #cluster: Cluster
+  readonly #emitter: Emitter
+  readonly #onFailed: (error: Error) => void
+  readonly #flow: MemberFlow<KafkaRecord>
+  readonly #attempts: Attempts
+  readonly #queue: EffectQueue
+  readonly #positions: Positions
+  readonly #calls: GroupCalls
+  readonly #drained = Promise.withResolvers<void>()
+  readonly #finished = Promise.withResolvers<MemberResult>()
+  readonly #waiters = new Set<() => void>()
+  #left: Promise<void> = Promise.resolve()
+  #wake: Timer | null = null
+  #wakeAtMs = Infinity
+  #isPerforming = false
+  #isClosed = false
+  #assignedPartitions = ''
+
+  constructor(parts: MemberLoopParts) {
+    this.settings = parts.settings
+    this.#clock = parts.clock
+    this.#port = parts.port
+    this.#cluster = parts.cluster
+    this.#emitter = parts.emitter
+    this.#onFailed = parts.onFailed
+    const seed = Math.floor(parts.clock.random() * 2 ** 32)
+    const view = {
+      offset: (record: KafkaRecord) => record.offset,
+      hasKey: (record: KafkaRecord) => record.hasKey,
+      keyHash: (record: KafkaRecord) => record.keyHash(seed),
+    }
+    this.#flow = new MemberFlow(parts.settings, view, () => parts.clock.random())
+    this.#attempts = new Attempts(parts.handlers, parts.logger, () => queueMicrotask(this.#drainEnded))
+    this.#queue = new EffectQueue(this.#performer())
+    this.#positions = new Positions(parts)
+    this.#calls = new GroupCalls(parts)
+  }
+
+  /** Begins to join. Metadata of the subscribed topics must be there. */
+  start(): void {
+    this.#cluster.onChange(() => this.#tellLeaders())
+    this.#tellLeaders()
+    this.#step({ kind: 'start' })
+  }
+
+  /** Stops taking new records on; resolves when what started has ended or was given up. */
+  drain(drainMs: number): Promise<void> {
+    if (this.#isClosed) return Promise.resolve()
+    this.#step({ kind: 'drain', drainMs })
+    return this.#drained.promise
+  }
+
+  /** Commits for the last time, within the budget, and leaves; a coordinator that does not answer the farewell is not
+   *  waited for. */
+  async leave(budgetMs: number): Promise<MemberResult> {
+    if (this.#isClosed) return { uncommitted: 0, abandoned: 0 }
+    this.#step({ kind: 'leave', budgetMs })
+    const result = await this.#finished.promise
+    await Promise.race([this.#left, this.#sleep(farewellMsMax)])
+    return result
+  }
+
+  /** Ends everything at once; what is not committed stays uncommitted. */
+  close(): void {
+    this.#isClosed = true
+    this.#wake?.cancel()
+    this.#cluster.close()
+    this.#port.close()
+    this.#drained.resolve()
+    this.#finished.resolve({ uncommitted: 0, abandoned: 0 })
+    this.#notify()
+  }
+
+  pause(topic: string): void {
+    this.#step({ kind: 'paused', topic })
+  }
+
+  resume(topic: string): void {
+    this.#step({ kind: 'resumed', topic })
+  }
+
+  concurrencyOf(topic: string): number {
+    return this.#flow.subscriptions.get(topic)?.concurrency ?? 0
+  }
+
+  setConcurrency(topic: string, concurrency: number): void {
+    const subscription = this.#flow.subscriptions.get(topic)
+    if (subscription === undefined) return
+    subscription.concurrency = concurrency
+    this.#step({ kind: 'tick' })
+  }
+
+  status(topic: string): SubscriptionStatus | null {
+    return subscriptionStatus(this.#flow, topic, this.#clock.monotonicMs())
+  }
+
+  explain(topic: string): readonly string[] {
+    return explain(this.#flow, topic, this.#clock.monotonicMs())
+  }
+
+  health(): MemberHealth {
+    return memberHealth(this.#flow, this.#clock.monotonicMs())
+  }
+
+  /** The partitions of a topic that this member owns, once it has joined and knows where to start on them. */
+  async assigned(topic: string): Promise<TopicPartition[]> {
+    await this.#until(() => this.#flow.isPositioned)
+    return this.#owned(topic)
+  }
+
+  /** Resolves when every record that is in the owned partitions now has its outcome. Partitions that leave meanwhile are
+   *  another member's to catch up with. */
+  async caughtUp(topic: string): Promise<void> {
+    const ends = new Map<string, number>()
+    for (const at of await this.assigned(topic)) {
+      await this.#insist(
+        () => !ends.has(partitionName(at)) && this.#flow.partitions.has(partitionName(at)),
+        async () => void ends.set(partitionName(at), await this.#positions.endOf(at)),
+      )
+    }
+    await this.#until(() =>
+      [...ends].every(([name, end]) => (this.#flow.partitions.get(name)?.ledger.committable() ?? end) >= end),
+    )
+  }
+
+  #owned(topic: string): TopicPartition[] {
+    const owned = [...this.#flow.partitions.values()].filter((flow) => flow.topic === topic)
+    return owned.map(({ partition }) => ({ topic, partition })).sort((a, b) => a.partition - b.partition)
+  }
+
+  /** Waits until `condition` holds after some step; rejects when the loop closes first. */
+  async #until(condition: () => boolean): Promise<void> {
+    while (!condition()) {
+      if (this.#isClosed) throw new HoldfastError('STOPPED', 'the app stopped before that happened')
+      const { promise, resolve } = Promise.withResolvers<void>()
+      this.#waiters.add(resolve)
+      await promise
+    }
+  }
+
+  // ── the loop ──
+
+  #step(event: MemberEvent<KafkaRecord>): void {
+    if (this.#isClosed) return
+    this.#flow.step(event, this.#clock.monotonicMs(), this.#queue.effects)
+    this.#perform()
+  }
+
+  /** Ended attempts, all that there are, then all that their ends let start and that ended at once, and so on. */
+  readonly #drainEnded = (): void => {
+    if (this.#isClosed) return
+    const startedMs = this.#clock.monotonicMs()
+    let nowMs = startedMs
+    for (let ended = this.#attempts.takeEnded(); ended.length > 0; ended = this.#attempts.takeEnded()) {
+      for (const { entry, result, error } of ended) {
+        this.#flow.attemptEnded(entry, result, error, nowMs, this.#queue.effects)
+      }
+      this.#flow.settle(nowMs, this.#queue.effects)
+      this.#perform()
+      nowMs = this.#clock.monotonicMs()
+      if (nowMs - startedMs > turnMsMax) {
+        this.#clock.setTimer(0, this.#drainEnded)
+        return
+      }
+    }
+  }
+
+  #perform(): void {
+    if (this.#isPerforming) return
+    this.#isPerforming = true
+    try {
+      this.#queue.perform()
+    } finally {
+      this.#isPerforming = false
+    }
+    this.#arm()
+    this.#notify()
+  }
+
+  /** One timer, for the next moment at which something is due; none when nothing is. */
+  #arm(): void {
+    if (this.#isClosed) return
+    const wakeAtMs = this.#flow.nextWakeMs
+    if (wakeAtMs === this.#wakeAtMs) return
+    this.#wake?.cancel()
+    this.#wake = null
+    this.#wakeAtMs = wakeAtMs
+    if (wakeAtMs === Infinity) return
+    const delayMs = Math.max(1, wakeAtMs - this.#clock.monotonicMs())
+    this.#wake = this.#clock.setTimer(delayMs, () => {
+      this.#wakeAtMs = Infinity
+      this.#step({ kind: 'tick' })
+    })
+  }
+
+  #notify(): void {
+    if (this.#waiters.size === 0) return
+    const waiters = [...this.#waiters]
+    this.#waiters.clear()
+    for (const waiter of waiters) waiter()
+  }
+
+  // ── what the engine asks for ──
+
+  #performer(): ConstructorParameters<typeof EffectQueue>[0] {
+    const { group } = this.settings
+    return {
+      start: (entry) => this.#attempts.start(entry),
+      abort: (entry, reason) => this.#abort(entry, reason),
+      ended: (entry, outcome) => this.#tellEnded(entry, outcome),
+      timedOut: (entry) => {
+        const { attemptTimeoutMs: timeoutMs } = entry.owner.settings
+        this.#emit('attempt.timedOut', { ...attemptOf(group, entry), timeoutMs })
+      },
+      zombie: (entry) => {
+        const zombies = this.#flow.subscriptions.get(entry.owner.topic)?.zombies ?? 0
+        this.#emit('attempt.zombie', { ...attemptOf(group, entry), zombies })
+      },
+      attemptFailed: (entry, error, retryInMs) => {
+        this.#emit('attempt.failed', { ...attemptOf(group, entry), error: handlerError(error), retryInMs })
+      },
+      blocked: (entry, error) => {
+        this.#emit('partition.blocked', { group, at: placeOf(entry), offset: entry.offset, error: handlerError(error) })
+      },
+      join: (stamp, memberId) => void this.#join(stamp, memberId),
+      sync: (stamp, answer) => void this.#sync(stamp, answer),
+      heartbeat: (stamp, identity) => void this.#heartbeat(stamp, identity),
+      leave: (memberId) => {
+        this.#left = this.#calls.leave(memberId)
+      },
+      forgetCoordinator: () => this.#cluster.forgetCoordinator(group),
+      fail: (error) => this.#onFailed(error),
+      resolvePositions: (stamp, identity, partitions) => void this.#resolvePositions(stamp, identity, partitions),
+      fetch: (order) => void this.#fetch(order),
+      commit: (stamp, identity, offsets) => void this.#commit(stamp, identity, offsets),
+      relocate: (lost) => void this.#relocate(lost),
+      refreshMetadata: (reason) => void this.#cluster.refresh(reason),
+      drained: () => this.#drained.resolve(),
+      finished: (result) => this.#finished.resolve(result),
+      emit: (name, event) => this.#emit(name, event),
+    }
+  }
+
+  #emit<N extends HoldfastEventName>(name: N, event: HoldfastEvents[N]): void {
+    this.#emitter.emit(name, event)
+  }
+
+  #abort(entry: Entry<KafkaRecord>, reason: AbortReason): void {
+    this.#attempts.abort(entry, reason, entry.owner.settings.attemptTimeoutMs)
+  }
+
+  #tellEnded(entry: Entry<KafkaRecord>, outcome: Outcome): void {
+    if (!this.#emitter.hasListeners('record.ended')) return
+    this.#emit('record.ended', { group: this.settings.group, at: placeOf(entry), offset: entry.offset, outcome })
+  }
+
+  async #join(stamp: Stamp, memberId: string): Promise<void> {
+    try {
+      const answer = await this.#calls.join(memberId)
+      this.#step({ kind: 'joined', stamp, answer })
+    } catch (error) {
+      this.#callFailed(error, () => this.#step({ kind: 'joinFailed', stamp }))
+    }
+  }
+
+  async #sync(stamp: Stamp, answer: JoinAnswer): Promise<void> {
+    try {
+      const { errorCode, partitions } = await this.#calls.sync(answer)
+      this.#step({ kind: 'synced', stamp, errorCode, partitions })
+    } catch (error) {
+      this.#callFailed(error, () => this.#step({ kind: 'joinFailed', stamp }))
+    }
+  }
+
+  async #heartbeat(stamp: Stamp, identity: Identity): Promise<void> {
+    try {
+      const errorCode = await this.#calls.heartbeat(identity)
+      this.#step({ kind: 'heartbeatAnswered', stamp, errorCode })
+    } catch (error) {
+      this.#callFailed(error, () => this.#step({ kind: 'heartbeatFailed', stamp }))
+    }
+  }
+
+  async #commit(stamp: Stamp, identity: Identity, offsets: readonly CommitOffset[]): Promise<void> {
+    try {
+      const results = await this.#calls.commit(identity, offsets)
+      this.#step({ kind: 'committed', stamp, identity, results })
+    } catch (error) {
+      this.#callFailed(error, (reason) => this.#step({ kind: 'commitFailed', stamp, reason }))
+    }
+  }
+
+  async #fetch(order: FetchOrder): Promise<void> {
+    const event = await fetchFrom({ order, port: this.#port, cluster: this.#cluster, settings: this.settings.fetch })
+    this.#step(event)
+  }
+
+  /** Repeats until it knows, or until the assignment is of another generation. */
+  async #resolvePositions(stamp: Stamp, identity: Identity, partitions: readonly TopicPartition[]): Promise<void> {
+    await this.#insist(
+      () => stamp === this.#flow.membership.stamp && this.#flow.membership.phase === 'stable',
+      async () => {
+        const starts = await this.#positions.resolve(identity, partitions)
+        this.#step({ kind: 'positioned', stamp, starts })
+      },
+      (error) => this.#step({ kind: 'refused', stamp, errorCode: error.errorCode, what: error.message }),
+    )
+  }
+
+  async #relocate(lost: LostPosition): Promise<void> {
+    const isCurrent = (): boolean => this.#flow.partitions.get(partitionName(lost.at))?.epoch === lost.epoch
+    await this.#insist(isCurrent, async () => {
+      const { position, reason } = await this.#positions.relocate(lost)
+      this.#step({ kind: 'relocated', at: lost.at, epoch: lost.epoch, position, reason })
+    })
+  }
+
+  /** Tries again after everything that passes, while `isWanted`. */
+  async #insist(
+    isWanted: () => boolean,
+    attempt: () => Promise<void>,
+    onRefused?: (error: RefusedByCoordinator) => void,
+  ): Promise<void> {
+    for (let failures = 1; isWanted() && !this.#isClosed; failures++) {
+      try {
+        await attempt()
+        return
+      } catch (error) {
+        if (error instanceof RefusedByCoordinator && onRefused !== undefined) {
+          onRefused(error)
+          return
+        }
+        if (error instanceof HoldfastError && !error.retriable) {
+          this.#onFailed(error)
+          return
+        }
+        if (!(error instanceof NotNow)) this.#cluster.forgetCoordinator(this.settings.group)
+        await this.#sleep(exponentialDelayMs(retryDelay, failures, () => this.#clock.random()))
+      }
+    }
+  }
+
+  #sleep(delayMs: number): Promise<void> {
+    return new Promise((resolve) => this.#clock.setTimer(delayMs, resolve))
+  }
+
+  /** An error that is not of the port or the coordinator look-up is a mistake of ours and must not pass as bad weather. */
+  #callFailed(error: unknown, onFailed: (reason: string) => void): void {
+    if (this.#isClosed) return
+    if (error instanceof HoldfastError && !error.retriable && error.code !== 'STOPPED') this.#onFailed(error)
+    else onFailed(error instanceof Error ? error.message : String(error))
+  }
+
+  // ── what the cluster says ──
+
+  #tellLeaders(): void {
+    const leaders = []
+    const counts = []
+    for (const { topic } of this.settings.subscriptions) {
+      const view = this.#cluster.topic(topic)
+      counts.push(`${topic}:${view?.partitions.length ?? 0}`)
+      for (const { partition } of view?.partitions ?? []) {
+        const leader = this.#cluster.leaderOf(topic, partition)
+        if (leader === undefined || view === undefined) continue
+        leaders.push({
+          topic,
+          partition,
+          nodeId: leader.nodeId,
+          leaderEpoch: leader.leaderEpoch,
+          topicId: view.topicId,
+        })
+      }
+    }
+    this.#step({ kind: 'leaders', leaders })
+    this.#noticeNewPartitions(counts.join())
+  }
+
+  /** Whoever leads the group divided the partitions that there were; when there are more, it must divide again. */
+  #noticeNewPartitions(counts: string): void {
+    const before = this.#assignedPartitions
+    this.#assignedPartitions = counts
+    if (before !== '' && before !== counts && this.#flow.membership.isLeader) {
+      this.#step({ kind: 'partitionsChanged', reason: 'the number of partitions changed' })
+    }
+  }
+}
+
+function placeOf(entry: Entry<KafkaRecord>): TopicPartition {
+  return { topic: entry.owner.topic, partition: entry.owner.partition }
+}
+
+type AttemptPlace = { group: string; at: TopicPartition; offset: number; attempt: number }
+
+function attemptOf(group: string, entry: Entry<KafkaRecord>): AttemptPlace {
+  return { group, at: placeOf(entry), offset: entry.offset, attempt: entry.attempt }
+}
+
+/** Handlers throw anything; whoever listens gets an `Error`. */
+function handlerError(thrown: unknown): Error {
+  if (thrown instanceof Error) return thrown
+  return new HoldfastError('HANDLER_FAILED', 'the handler threw something that is not an Error', { cause: thrown })
+}

@@ -1,0 +1,188 @@
+/** One run of an app, from `start` to `stop`: opens a port for each member and for the producer, checks that Kafka and the
+ *  topics are there, and ends everything in order (R32): quiet, drain, flush, final commit, leave, close. */
+import { type MemberHealth } from '../engine/status.ts'
+import { HoldfastError } from '../model/errors.ts'
+import { type AppSettings, type GroupSettings } from '../model/settings.ts'
+import { type Emitter } from '../observe/emitter.ts'
+import { type Logger } from '../observe/log.ts'
+import { type RecordHandler } from './attempts.ts'
+import { Cluster } from './cluster.ts'
+import { type Environment, type OpenPort } from './environment.ts'
+import { MemberLoop, type MemberResult } from './member-loop.ts'
+import { Producer } from './producer.ts'
+import { wait } from './wait.ts'
+
+export type RunningAppParts = {
+  readonly settings: AppSettings
+  readonly environment: Environment
+  readonly emitter: Emitter
+  readonly logger: Logger
+  /** By group and topic. */
+  readonly handlers: ReadonlyMap<string, ReadonlyMap<string, RecordHandler>>
+  readonly onFailed: (error: Error) => void
+}
+
+export type StopResult = {
+  /** Everything that ended was committed and nothing was cut short: a restart repeats nothing. */
+  readonly clean: boolean
+  /** Records that ended but that no acknowledged commit covers. */
+  readonly uncommitted: number
+  /** Attempts that were still running when the app gave up on them. */
+  readonly abandoned: number
+}
+
+/** How long a topic may be missing at the start: metadata of a topic that was just made takes a moment to spread. */
+const topicPatienceMs = 2_000
+const topicRetryMs = 100
+
+export class RunningApp {
+  readonly #parts: RunningAppParts
+  readonly #members = new Map<string, MemberLoop>()
+  readonly #ports: OpenPort[] = []
+  readonly #clusters: Cluster[] = []
+  readonly #starting = new AbortController()
+  #producer: Producer | null = null
+
+  constructor(parts: RunningAppParts) {
+    this.#parts = parts
+  }
+
+  /** Resolves when Kafka answered and every topic exists; members join from then on. On any failure everything is closed
+   *  again and the error says what is missing. */
+  async start(): Promise<void> {
+    const { settings } = this.#parts
+    try {
+      const [producer, ...members] = await Promise.all([
+        this.#openProducer(),
+        ...settings.groups.map((group) => this.#openMember(group)),
+      ])
+      this.#producer = producer
+      for (const member of members) this.#members.set(member.settings.group, member)
+      for (const member of members) member.start()
+    } catch (error) {
+      this.close()
+      throw error
+    }
+  }
+
+  async #connect(): Promise<{ port: OpenPort; cluster: Cluster }> {
+    const { settings, environment, emitter } = this.#parts
+    const port = await environment.openPort({
+      clientId: settings.clientId,
+      onWarning: (reason) => emitter.emit('connection.insecure', { reason }),
+    })
+    this.#ports.push(port)
+    const { clock, bootstrap } = environment
+    const { requestTimeoutMs } = settings.producer
+    const cluster = new Cluster({ port, clock, bootstrap, requestTimeoutMs, emit: emitter.emit })
+    this.#clusters.push(cluster)
+    await cluster.connect({ timeoutMs: settings.startTimeoutMs, signal: this.#starting.signal })
+    return { port, cluster }
+  }
+
+  async #openProducer(): Promise<Producer> {
+    const { settings, environment, emitter } = this.#parts
+    const { port, cluster } = await this.#connect()
+    return new Producer({ port, cluster, clock: environment.clock, settings: settings.producer, emit: emitter.emit })
+  }
+
+  async #openMember(settings: GroupSettings): Promise<MemberLoop> {
+    const { environment, emitter, logger, handlers, onFailed } = this.#parts
+    const { port, cluster } = await this.#connect()
+    const topics = settings.subscriptions.map((each) => each.topic)
+    cluster.track(topics)
+    await this.#findTopics(cluster, topics)
+    return new MemberLoop({
+      settings,
+      port,
+      cluster,
+      clock: environment.clock,
+      emitter,
+      logger,
+      handlers: handlers.get(settings.group) ?? new Map(),
+      onFailed,
+    })
+  }
+
+  async #findTopics(cluster: Cluster, topics: readonly string[]): Promise<void> {
+    const { clock } = this.#parts.environment
+    const untilMs = clock.monotonicMs() + topicPatienceMs
+    for (;;) {
+      await Promise.race([cluster.refresh('start'), this.#timeUp(cluster)])
+      const missing = topics.filter((topic) => (cluster.topic(topic)?.partitions.length ?? 0) === 0)
+      if (missing.length === 0) return
+      if (clock.monotonicMs() >= untilMs) throw topicsMissing(missing)
+      await wait(clock, topicRetryMs, this.#starting.signal)
+      if (this.#starting.signal.aborted) throw new HoldfastError('STOPPED', 'the app was stopped while it started')
+    }
+  }
+
+  /** A refresh repeats until it is answered; a start does not wait that long. */
+  async #timeUp(cluster: Cluster): Promise<never> {
+    const { settings, environment } = this.#parts
+    await wait(environment.clock, settings.startTimeoutMs, this.#starting.signal)
+    throw new HoldfastError(
+      'BROKER_UNREACHABLE',
+      `expected the metadata of all topics within ${settings.startTimeoutMs} ms from ${cluster.nodes.length} brokers, got none`,
+      { retriable: true, remedy: 'Check that the brokers can be reached from here, not only the bootstrap address.' },
+    )
+  }
+
+  memberOf(group: string): MemberLoop | undefined {
+    return this.#members.get(group)
+  }
+
+  get producer(): Producer | null {
+    return this.#producer
+  }
+
+  health(): readonly MemberHealth[] {
+    return [...this.#members.values()].map((member) => member.health())
+  }
+
+  /** Idle and connected: well below a second. With handlers running: at most the drain and a moment. With a broker that
+   *  does not answer: the budget of the final commit and a moment. */
+  async stop(): Promise<StopResult> {
+    const { drainMs, finalCommitMs } = this.#parts.settings.stop
+    this.#starting.abort()
+    const members = [...this.#members.values()]
+    await Promise.all(members.map((member) => member.drain(drainMs)))
+    // What handlers sent must be stored before the commit that says that they are done.
+    const isFlushed = await this.#flush(finalCommitMs)
+    const results = await Promise.all(members.map((member) => member.leave(finalCommitMs)))
+    this.close()
+    return sumOf(results, isFlushed)
+  }
+
+  async #flush(timeoutMs: number): Promise<boolean> {
+    try {
+      await this.#producer?.flush({ timeoutMs })
+      return true
+    } catch {
+      // Each of these sends rejects for whoever sent it.
+      return false
+    }
+  }
+
+  /** Ends everything at once, without commits. */
+  close(): void {
+    this.#starting.abort()
+    this.#producer?.close()
+    for (const member of this.#members.values()) member.close()
+    for (const cluster of this.#clusters) cluster.close()
+    for (const port of this.#ports) port.close()
+  }
+}
+
+function sumOf(results: readonly MemberResult[], isFlushed: boolean): StopResult {
+  const uncommitted = results.reduce((sum, result) => sum + result.uncommitted, 0)
+  const abandoned = results.reduce((sum, result) => sum + result.abandoned, 0)
+  return { clean: isFlushed && uncommitted === 0 && abandoned === 0, uncommitted, abandoned }
+}
+
+function topicsMissing(topics: readonly string[]): HoldfastError {
+  const names = topics.join(', ')
+  return new HoldfastError('TOPIC_MISSING', `expected the topics ${names} to exist, got no partitions for them`, {
+    remedy: 'Create them first: a consumer does not create what it reads.',
+  })
+}
