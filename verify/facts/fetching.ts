@@ -102,7 +102,7 @@ async function limitFacts(wire: Wire, sheet: FactSheet): Promise<void> {
   )
 }
 
-/** A topic that is deleted and made again under its name, with a group that had committed on it. */
+/** A topic that is deleted after a group committed on it. */
 async function deletionFacts(wire: Wire, sheet: FactSheet): Promise<void> {
   const topic: Topic = await createTopic(wire, 'deleted')
   const group = freshName('deleted')
