@@ -336,7 +336,8 @@ test('names of properties, types of tests and addresses of examples are not mist
   const innocent = {
     [`${src}/engine/a.ts`]:
       'export type A = { process: number; Date: string; fetch(): void }\nexport const a = (at: A) => [at.process, { fetch: at.Date }]\n',
-    [`${src}/api/a.ts`]: '// See https://github.com/example/home/blob/main and #12.\nexport const metadata = 1\n',
+    [`${src}/api/a.ts`]:
+      '// See https://github.com/example/home/blob/main and #12.\nexport class InProcessPort {}\nexport const metadata = 1\n',
     [`${src}/model/offset.test.ts`]:
       "import { call } from '../kafka/platformatic/calls.ts'\nimport 'fast-check'\nvoid call\n",
     'verify/judge/b.test.ts': "test.skipIf(process.env['KAFKA_BROKERS'] === undefined)('a law', () => {})\n",

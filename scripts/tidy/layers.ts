@@ -19,7 +19,8 @@ type Layer = {
 
 const src = 'packages/holdfast/src/'
 
-/** Design: model ← engine ← runtime ← api ← index;  model ← kafka ← runtime;  testing → index, model, port and the clock's type.
+/** Design: model ← engine ← runtime ← api ← index;  model ← kafka ← runtime;  testing → index, model, kafka (it answers
+ *  in bytes, as a broker does) and types of the runtime.
  *  `observe` is the list of events that runtime and api emit, and whose names the engine's effects carry. Outside `packages/`, everybody uses the public entries;
  *  only `verify/` may look inside, because it proves what is inside. */
 export const layers: readonly Layer[] = [
@@ -58,8 +59,8 @@ export const layers: readonly Layer[] = [
   {
     name: 'testing',
     at: `${src}testing/`,
-    layers: ['index', 'model', 'port'],
-    types: ['clock'],
+    layers: ['index', 'model', 'port', 'kafka'],
+    types: ['clock', 'runtime'],
     packages: ['node:', '@holdfast/broker'],
   },
   { name: 'broker', at: 'packages/broker/src/', layers: [], packages: ['node:'] },

@@ -22,7 +22,11 @@ export const nameRule: Rule = fileRule('names', isTypeScript, (source) => {
 })
 
 function emptyWordIn(name: string, path: string): string | undefined {
-  const words = name.split(/(?<=[a-z0-9])(?=[A-Z])|[-_]/).map((word) => word.toLowerCase())
+  // "In process", as opposed to "over sockets", is a term of its own.
+  const words = name
+    .replace(/in-?process/i, '')
+    .split(/(?<=[a-z0-9])(?=[A-Z])|[-_]/)
+    .map((word) => word.toLowerCase())
   return words
     .flatMap((word) => [word, word.replace(/s$/, '')])
     .find((word) => emptyWords.has(word) && (word !== 'process' || path.startsWith('packages/')))
