@@ -85,7 +85,7 @@ async function copyDependencies(folder: string): Promise<void> {
   const maven = await runProcess({
     name: 'mvn',
     command: 'mvn',
-    args: ['--quiet', '--batch-mode', '--file', pomFile, ...goals],
+    args: ['--quiet', '--batch-mode', '-Dstyle.color=never', '--file', pomFile, ...goals],
     timeoutMs: fetchWithinMs,
   }).catch((error: Error) => {
     throw new MissingError(`Maven did not run (${error.message}): install it (Debian: apt-get install maven)`)
