@@ -51,9 +51,12 @@ export function composeClosing(
         'dim',
       ],
     ],
-    ...verdict.problems.map((problem): Line => [margin, ['✖ ', 'red'], problem]),
     [],
   ]
+}
+
+export function composeProblems({ problems }: Verdict): Line[] {
+  return problems.map((problem) => [margin, ['✖ ', 'red'], problem])
 }
 
 const orderChecks: Readonly<Record<DemoOptions['order'], string>> = {

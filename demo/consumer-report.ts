@@ -1,5 +1,5 @@
 /** What passes between the demo and its consumer process: the setup as its one argument, and reports as lines of JSON. */
-import { type ConsumerStatus } from 'holdfast'
+import type { ConsumerStatus } from 'holdfast'
 
 export type ConsumerSetup = {
   readonly brokers: string

@@ -43,16 +43,18 @@ app.on('partition.blocked', ({ at, offset, error }) => {
   report({ type: 'trouble', text: `partition ${at.partition} stands still at offset ${offset}: ${error.message}` })
 })
 app.on('app.stopped', ({ clean, uncommitted, abandoned }) => {
-  reportStatus()
   report({ type: 'stopped', clean, uncommitted, abandoned })
 })
 
+app.on('app.started', () => {
+  void consumer.assigned().then(
+    () => report({ type: 'ready' }),
+    // An app that ends before it has its partitions says so through `run`.
+    () => undefined,
+  )
+})
+
 const reporting = setInterval(reportStatus, reportEveryMs)
-void consumer.assigned().then(
-  () => report({ type: 'ready' }),
-  // An app that cannot start says so through `run`.
-  () => undefined,
-)
 await app.run({
   stopLast: [
     () => {
@@ -64,7 +66,8 @@ await app.run({
 })
 
 function reportStatus(): void {
-  report({ type: 'status', status: consumer.status(), rebalances })
+  const status = consumer.status()
+  if (status !== null) report({ type: 'status', status, rebalances })
 }
 
 function report(line: ConsumerReport): void {

@@ -13,7 +13,7 @@ import { type Verdict } from '../verify/judge/verdict.ts'
 import { planted } from '../verify/planted/defects.ts'
 import { runProcess } from '../verify/processes.ts'
 import { type Brokers, BrokersMissing, findKafka, openBrokers } from './brokers.ts'
-import { composeClosing, type RunFacts } from './closing.ts'
+import { composeClosing, composeProblems, type RunFacts } from './closing.ts'
 import { paint } from './line.ts'
 import { type DemoOptions, parseOptions } from './options.ts'
 import { DemoRun } from './run.ts'
@@ -54,11 +54,12 @@ async function demonstrate(options: DemoOptions, signal: AbortSignal): Promise<n
     const { rebalances, stoppedCleanly, elapsedMs: totalMs } = run
     const facts: RunFacts = { broker: brokers.kind, rebalances, stoppedCleanly, totalMs }
     for (const line of composeClosing(options, verdict, facts)) {
-      out.write(`${paint(line, out.columns ?? Infinity, out)}\n`)
+      out.write(`${paint(line, out.columns || Infinity, out)}\n`)
     }
     if (!verdict.agrees) {
       leftovers = 'keep'
-      out.write(`  The evidence is kept in ${folder}\n`)
+      for (const line of composeProblems(verdict)) out.write(`${paint(line, Infinity, out)}\n`)
+      out.write(`\n  The evidence is kept in ${folder}\n`)
     }
     if (options.json) console.log(JSON.stringify(resultLine(verdict, facts)))
     return verdict.agrees ? exitCodes.agreed : exitCodes.failed

@@ -1,6 +1,6 @@
 /** What the demo knows of itself while it runs, gathered from the producer and from the consumer's reports: everything that
  *  a screen can show. The closing figures come from the judge, never from here. */
-import { type ConsumerStatus } from 'holdfast'
+import type { ConsumerStatus } from 'holdfast'
 
 export type Phase = 'starting' | 'running' | 'stopping' | 'judging'
 

@@ -17,7 +17,7 @@ export type SourcesCopy = {
 
 const repository = join(import.meta.dirname, '..')
 /** Everything that a program of the repository may import. */
-const copied = ['packages', 'demo', 'verify', 'scripts', 'examples', 'package.json']
+const copied = ['packages', 'demo', 'verify', 'scripts', 'package.json']
 const notCopied = new Set(['node_modules', 'dist'])
 /** A program that only imports the packages: it must not take longer. */
 const probeTimeoutMs = 30_000
