@@ -6,7 +6,7 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { startCluster, stopCluster } from './kafka/cluster.ts'
 import { fetchJars, findJars, MissingError } from './kafka/jars.ts'
-import { clusterFolder, forgetCluster, recallCluster, rememberCluster } from './kafka/state.ts'
+import { forgetCluster, newClusterFolder, recallCluster, rememberCluster } from './kafka/state.ts'
 
 type Report = {
   readonly running: boolean
@@ -56,9 +56,10 @@ async function start(brokers: 1 | 3): Promise<Report> {
   await stop()
   if ((await findJars()) === undefined) console.error('fetching the Kafka jars, once')
   const jars = await fetchJars()
-  const cluster = await startCluster({ jars, brokers, folder: clusterFolder, lifetime: 'detached' })
-  await rememberCluster(cluster)
-  return { running: true, bootstrap: cluster.bootstrap, brokers, version: cluster.version }
+  const cluster = await startCluster({ jars, brokers, folder: newClusterFolder(), lifetime: 'detached' })
+  // Another start was faster: its cluster is the one of this checkout.
+  if (!(await rememberCluster(cluster))) await stopCluster(cluster)
+  return status()
 }
 
 async function stop(): Promise<Report> {

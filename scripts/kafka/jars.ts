@@ -7,6 +7,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, readFile, rename, rm } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
 import { runProcess } from '../../verify/processes.ts'
 
 const pomFile = join(import.meta.dirname, 'pom.xml')
@@ -85,13 +86,14 @@ async function copyDependencies(folder: string): Promise<void> {
   const maven = await runProcess({
     name: 'mvn',
     command: 'mvn',
-    args: ['--quiet', '--batch-mode', '-Dstyle.color=never', '--file', pomFile, ...goals],
+    args: ['--quiet', '--batch-mode', '--file', pomFile, ...goals],
     timeoutMs: fetchWithinMs,
   }).catch((error: Error) => {
     throw new MissingError(`Maven did not run (${error.message}): install it (Debian: apt-get install maven)`)
   })
   if (maven.code === 0) return
-  const reason = maven.output.find((line) => line.includes('ERROR')) ?? `exit code ${maven.code}`
+  const lines = maven.output.map((line) => stripVTControlCharacters(line))
+  const reason = lines.find((line) => line.includes('ERROR')) ?? `exit code ${maven.code}`
   throw new MissingError(
     `Maven could not fetch Kafka: ${reason}; check that Maven reaches its repository (settings.xml)`,
   )
