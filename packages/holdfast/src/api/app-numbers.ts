@@ -1,8 +1,8 @@
 /** The numbers of an app: read from options, variables and defaults, then checked against each other.
  *
- *  Options bound each other (a heartbeat must fit into its session three times). Where both sides were given and do not
- *  fit, that is an issue. Where one side is a default, the default gives way: nobody has to mend an option that he did
- *  not write. */
+ *  Options bound each other: a heartbeat must fit into its session three times. Whoever shortens the session need not
+ *  think of the heartbeat, because a default gives way to what was given; an issue never names an option that nobody
+ *  wrote. */
 
 import { type EnvironmentReader } from './environment-variables.ts'
 import { type OptionReader, quantity } from './option-reader.ts'
