@@ -143,11 +143,13 @@ export function batchOf(
   texts: readonly string[],
   producer = { producerId: -1, producerEpoch: -1, baseSequence: -1 },
 ): Buffer {
+  // Not a constant: brokers refuse what lies in their future and delete what is older than a week.
+  const timestampMs = Date.now()
   const records = texts.map((text) => ({
     key: null,
     value: Buffer.from(text),
     headers: [],
-    timestampMs: 1_790_000_000_000,
+    timestampMs,
   }))
   return encodeBatch(records, producer, crc32c)
 }

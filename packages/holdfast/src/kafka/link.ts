@@ -177,7 +177,7 @@ export class Link {
     })
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     socket.once(isTls ? 'secureConnect' : 'connect', resolve)
-    socket.on('error', (cause) => this.#fail(this.#error('closed', `the connection broke: ${cause.message}`, cause)))
+    socket.on('error', (cause) => this.#fail(this.#error('closed', `the connection broke: ${messageOf(cause)}`, cause)))
     // Whatever ended it, the first reason counts; a promise that is settled already does not mind.
     socket.on('close', () => {
       this.#fail(this.#error('closed', 'the broker closed the connection'))
@@ -193,8 +193,8 @@ export class Link {
       const speaksForItself = reason.kind === 'auth' || reason.kind === 'unsupported' || reason.kind === 'refused'
       if (speaksForItself || this.#wasClosedByOwner) return reason
     }
-    const message = reason instanceof Error ? reason.message : String(reason)
-    return this.#error('refused', `cannot connect: ${message}`, reason)
+    const root = reason instanceof PortError && reason.cause !== undefined ? reason.cause : reason
+    return this.#error('refused', `cannot connect: ${messageOf(root)}`, root)
   }
 
   #send(): void {
@@ -213,8 +213,7 @@ export class Link {
     try {
       this.#frames.push(chunk, (frame) => this.#onFrame(frame))
     } catch (cause) {
-      const message = cause instanceof Error ? cause.message : String(cause)
-      this.#fail(this.#error('protocol', message, cause))
+      this.#fail(this.#error('protocol', messageOf(cause), cause))
     }
   }
 
@@ -294,4 +293,10 @@ function tagsEnd(frame: Buffer, start: number): number {
     at += next()
   }
   return at
+}
+
+/** A host with several addresses fails with one error for each of them, and an empty message of its own. */
+function messageOf(cause: unknown): string {
+  if (cause instanceof AggregateError) return cause.errors.map(messageOf).join('; ')
+  return cause instanceof Error ? cause.message : String(cause)
 }

@@ -17,7 +17,8 @@ export type CallOptions = {
   /** Which of the node's connections carries the request. */
   readonly channel: Channel
   /** How long to wait for the answer, connecting included. At the deadline the call rejects with kind `timeout` and the
-   *  connection is closed, because answers on it would arrive in an order that nobody knows any more. */
+   *  connection is closed, because answers on it would arrive in an order that nobody knows any more. If there was no
+   *  connection yet, the kind is `refused`: then the request was certainly not sent. */
   readonly timeoutMs: number
   /** Aborting rejects this call at once with kind `aborted`; the connection lives on and the late answer is dropped. */
   readonly signal?: AbortSignal | undefined
@@ -414,7 +415,8 @@ export type DescribeConfigsResponse = {
 }
 
 /** Why a call has no answer:
- *  `refused` no connection could be made (closed port, unknown name, TLS failure) · `timeout` the deadline passed ·
+ *  `refused` no connection could be made (closed port, unknown name, TLS failure, silence until the deadline) · `timeout`
+ *  the deadline passed after the request was sent ·
  *  `aborted` by the caller's signal · `closed` the connection ended while the call was in flight · `auth` SASL refused ·
  *  `unsupported` node and we share no version of the API · `protocol` an answer that could not be understood. */
 export type PortErrorKind = 'refused' | 'timeout' | 'aborted' | 'closed' | 'auth' | 'unsupported' | 'protocol'

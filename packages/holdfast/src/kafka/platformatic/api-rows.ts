@@ -118,11 +118,11 @@ export const apiRows: { readonly [A in KafkaApi]: ApiRow<A> } = {
     versions: { min: 0, max: 5 },
     minVersionFor: ({ members }) => (members.length === 1 ? 0 : severalMembers),
     parameters: ({ groupId, members }) => [groupId, members],
-    // Up to version 2 the one member's error is that of the whole answer.
+    // Up to version 2 the answer has no members, and the error of the one that leaves is that of the whole answer.
     answer: ({ errorCode, members }: client.leaveGroupV5.LeaveGroupResponse, request) => ({
       errorCode,
       members:
-        members.length === 0 && errorCode === 0
+        members.length === 0
           ? request.members.map(({ memberId, groupInstanceId }) => ({ memberId, groupInstanceId, errorCode }))
           : members.map((member) => ({
               memberId: member.memberId ?? '',
