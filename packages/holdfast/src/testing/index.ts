@@ -1,0 +1,18 @@
+/** `holdfast/testing`: a Kafka in the test's own process, on virtual time. Needs `@holdfast/broker` as a dev dependency. */
+
+/** One call and a test has its Kafka. */
+export { testKit, type TestKit, type TestKitOptions, type TopicRecord, type WaitOptions } from './test-kit.ts'
+/** Time that moves when told. */
+export { type ClockView, type RunOptions, VirtualClock, type VirtualClockOptions } from './virtual-clock.ts'
+/** Chance that repeats itself. */
+export { SeededRandom } from './seeded-random.ts'
+/** The way between client and broker, and what may go wrong on it. */
+export {
+  type NetworkConditions,
+  type NetworkFault,
+  networkFaults,
+  perfectNetwork,
+  SimulatedNetwork,
+} from './simulated-network.ts'
+/** The parts that a kit is made of, for simulations of several machines. */
+export { type ClusterNode, clusterNodes, type InProcessParts, Machine } from './in-process-port.ts'
