@@ -14,6 +14,7 @@ type Refusal = 'rebalance' | number | null
 const fencing: ReadonlySet<number> = new Set([
   groupCodes.illegalGeneration,
   groupCodes.unknownMemberId,
+  groupCodes.groupIdNotFound,
   groupCodes.fencedInstanceId,
 ])
 

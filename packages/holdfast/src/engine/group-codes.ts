@@ -13,6 +13,7 @@ export const groupCodes = {
   rebalanceInProgress: 27,
   topicAuthorizationFailed: 29,
   groupAuthorizationFailed: 30,
+  groupIdNotFound: 69,
   memberIdRequired: 79,
   fencedInstanceId: 82,
 } as const
@@ -24,4 +25,10 @@ export function isCoordinatorElsewhere(code: number): boolean {
     code === groupCodes.coordinatorNotAvailable ||
     code === groupCodes.notCoordinator
   )
+}
+
+/** The group does not know us, or does not exist any more (Kafka 4 answers a commit to a missing group with 69): we are a
+ *  new member to it. */
+export function isUnknownMember(code: number): boolean {
+  return code === groupCodes.unknownMemberId || code === groupCodes.groupIdNotFound
 }

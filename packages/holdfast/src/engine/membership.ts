@@ -13,7 +13,7 @@ import { HoldfastError } from '../model/errors.ts'
 import { type GroupSettings } from '../model/settings.ts'
 import { exponentialDelayMs } from './backoff.ts'
 import { type Identity, type JoinAnswer, type MembershipEffects, type Stamp } from './effects.ts'
-import { groupCodes, isCoordinatorElsewhere } from './group-codes.ts'
+import { groupCodes, isCoordinatorElsewhere, isUnknownMember } from './group-codes.ts'
 
 export type MembershipPhase = 'idle' | 'waiting' | 'joining' | 'syncing' | 'stable' | 'draining' | 'left'
 
@@ -143,7 +143,7 @@ export class Membership {
 
   /** JoinGroup or SyncGroup was refused. */
   #notAdmitted(errorCode: number, nowMs: number, effects: MembershipEffects): void {
-    if (errorCode === groupCodes.unknownMemberId) this.memberId = ''
+    if (isUnknownMember(errorCode)) this.memberId = ''
     if (isCoordinatorElsewhere(errorCode)) effects.forgetCoordinator()
     const refusal = refusals.get(errorCode)
     if (refusal !== undefined) {
@@ -200,13 +200,13 @@ export class Membership {
   /** The coordinator no longer knows this identity (R2): everything is lost, at once. */
   fenced(errorCode: number, reason: string, nowMs: number, effects: MembershipEffects): void {
     if (!this.isMember) return
-    if (errorCode === groupCodes.unknownMemberId) this.memberId = ''
+    if (isUnknownMember(errorCode)) this.memberId = ''
     const refusal = refusals.get(errorCode)
     this.#enter(refusal === undefined ? 'joining' : 'left')
     this.#owner.lost(reason)
     if (refusal !== undefined)
       effects.fail(new HoldfastError(refusal.code, refusal.problem, { remedy: refusal.remedy }))
-    else if (errorCode === groupCodes.unknownMemberId || errorCode === groupCodes.illegalGeneration) this.#join(effects)
+    else if (isUnknownMember(errorCode) || errorCode === groupCodes.illegalGeneration) this.#join(effects)
     else this.#wait(nowMs)
   }
 

@@ -38,6 +38,7 @@ const noEpoch = -1
 const identityCodes: ReadonlySet<number> = new Set([
   groupCodes.illegalGeneration,
   groupCodes.unknownMemberId,
+  groupCodes.groupIdNotFound,
   groupCodes.rebalanceInProgress,
   groupCodes.fencedInstanceId,
 ])

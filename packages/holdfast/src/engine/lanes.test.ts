@@ -1,0 +1,84 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { type Order } from '../model/settings.ts'
+import { Entry } from './entry.ts'
+import { lanesFor } from './lanes.ts'
+
+function entryOf(offset: number, key: number | null): Entry<number> {
+  const holding = { bytes: 0, leaderEpoch: 0, unfinished: 0, isTaken: false }
+  return new Entry(offset, offset, key ?? 0, key !== null, offset, holding, null as never)
+}
+
+test('records of one key run one after the other, in offset order', () => {
+  const lanes = lanesFor<number>('key')
+  const [first, second, third] = [entryOf(1, 7), entryOf(2, 7), entryOf(3, 7)]
+  expect([lanes.add(first), lanes.add(second), lanes.add(third)]).toEqual([true, false, false])
+  expect(lanes.finish(first)).toBe(second)
+  expect(lanes.finish(second)).toBe(third)
+  expect(lanes.finish(third)).toBe(null)
+})
+
+test('records of different keys do not wait for each other', () => {
+  const lanes = lanesFor<number>('key')
+  expect([lanes.add(entryOf(1, 7)), lanes.add(entryOf(2, 8))]).toEqual([true, true])
+})
+
+test('records without a key wait for nobody under key order', () => {
+  const lanes = lanesFor<number>('key')
+  expect([lanes.add(entryOf(1, null)), lanes.add(entryOf(2, null))]).toEqual([true, true])
+})
+
+test('an attempt of an earlier ownership holds its lane until it settles', () => {
+  const lanes = lanesFor<number>('key')
+  const leftover = entryOf(5, 7)
+  lanes.hold(leftover)
+  const [same, other] = [entryOf(5, 7), entryOf(6, 8)]
+  expect([lanes.add(same), lanes.add(other)]).toEqual([false, true])
+  expect(lanes.finish(leftover)).toBe(same)
+})
+
+test('without order a record waits for nothing but an earlier attempt of itself', () => {
+  const lanes = lanesFor<number>('none')
+  const leftover = entryOf(5, null)
+  lanes.hold(leftover)
+  const [same, other] = [entryOf(5, null), entryOf(6, null)]
+  expect([lanes.add(same), lanes.add(other)]).toEqual([false, true])
+  expect(lanes.finish(leftover)).toBe(same)
+  expect(lanes.finish(same)).toBe(null)
+})
+
+/** Goal: at any moment what may run is exactly the lowest unfinished record of each lane. */
+test('what may start agrees with a naive look through all unfinished records', () => {
+  const script = fc.record({
+    order: fc.constantFrom<Order>('partition', 'key', 'none'),
+    keys: fc.array(fc.option(fc.integer({ min: 0, max: 4 })), { minLength: 1, maxLength: 40 }),
+    picks: fc.array(fc.nat(), { maxLength: 60 }),
+  })
+  fc.assert(
+    fc.property(script, ({ order, keys, picks }) => {
+      const lanes = lanesFor<number>(order)
+      const unfinished: Entry<number>[] = []
+      const startable = new Set<Entry<number>>()
+      const laneOf = (entry: Entry<number>): string => {
+        if (order === 'partition') return 'all'
+        return order === 'key' && entry.hasLane ? `key ${entry.laneId}` : `record ${entry.offset}`
+      }
+      for (const [offset, key] of keys.entries()) {
+        const entry = entryOf(offset, order === 'key' ? key : null)
+        unfinished.push(entry)
+        if (lanes.add(entry)) startable.add(entry)
+      }
+      for (const pick of picks) {
+        const firsts = new Map(unfinished.toReversed().map((entry) => [laneOf(entry), entry]))
+        expect(startable).toEqual(new Set(firsts.values()))
+        const entry = [...startable][pick % Math.max(1, startable.size)]
+        if (entry === undefined) return
+        startable.delete(entry)
+        unfinished.splice(unfinished.indexOf(entry), 1)
+        const next = lanes.finish(entry)
+        if (next !== null) startable.add(next)
+      }
+    }),
+    { numRuns: 1_000 },
+  )
+})

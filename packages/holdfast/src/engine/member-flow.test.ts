@@ -1,0 +1,487 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { startAt } from '../model/next-offset.ts'
+import { type Order } from '../model/settings.ts'
+import { groupCodes } from './group-codes.ts'
+import { chunkOf, MemberRig, offsets, type TestRecord } from './member-rig.ts'
+import { explain, memberHealth, subscriptionStatus } from './status.ts'
+
+describe('permits', () => {
+  test('no more handlers run than the concurrency allows, and the next starts when one ends', () => {
+    const rig = new MemberRig({ subscription: { concurrency: 2 } }).assign()
+    rig.deliver(chunkOf(offsets(0, 1, 2, 3)))
+    expect([...rig.running.keys()]).toEqual([0, 1])
+    rig.end(1)
+    expect([...rig.running.keys()]).toEqual([0, 2])
+  })
+
+  test('a raised concurrency takes effect at the next step', () => {
+    const rig = new MemberRig({ subscription: { concurrency: 1 } }).assign()
+    rig.deliver(chunkOf(offsets(0, 1)))
+    rig.flow.subscriptions.get('orders')!.concurrency = 2
+    rig.step({ kind: 'tick' })
+    expect([...rig.running.keys()]).toEqual([0, 1])
+  })
+
+  test('a parked record gives back its permit and keeps its lane', () => {
+    const rig = new MemberRig({ subscription: { concurrency: 1, order: 'key' } }).assign()
+    rig.deliver(
+      chunkOf([
+        { offset: 0, key: 1 },
+        { offset: 1, key: 1 },
+        { offset: 2, key: 2 },
+      ]),
+    )
+    rig.end(0, 'failed')
+    expect([...rig.running.keys()]).toEqual([2])
+    rig.end(2)
+    expect(rig.running.size).toBe(0)
+    rig.advance(50)
+    expect([...rig.running.keys()]).toEqual([0])
+  })
+})
+
+describe('attempts', () => {
+  test('a failed attempt waits at most as long as its place in the list says, and never starts early', () => {
+    const rig = new MemberRig({ subscription: { inPlaceDelaysMs: [100, 1_000] } }).assign()
+    rig.deliver(chunkOf(offsets(0)))
+    rig.end(0, 'failed')
+    rig.advance(49)
+    expect(rig.running.size).toBe(0)
+    rig.advance(1)
+    expect(rig.running.get(0)?.attempt).toBe(2)
+    rig.end(0, 'failed')
+    rig.advance(499)
+    expect(rig.running.size).toBe(0)
+    rig.advance(1)
+    expect(rig.running.get(0)?.attempt).toBe(3)
+  })
+
+  test('a record that uses up its attempts stops its partition and fails health, and nothing is dropped', () => {
+    const rig = new MemberRig({ subscription: { inPlaceDelaysMs: [], concurrency: 1 } }).assign(2)
+    rig.deliver(chunkOf(offsets(0, 1)), 0)
+    rig.end(0, 'failed', new Error('no way'))
+    expect(rig.running.size).toBe(0)
+    rig.deliver(chunkOf(offsets(0)), 1)
+    rig.end(0)
+    rig.advance(2_000)
+    expect(rig.lastCommitted(0)).toBe(undefined)
+    expect(rig.lastCommitted(1)).toBe(1)
+    expect(memberHealth(rig.flow, rig.nowMs).failures[0]).toContain('orders/0: stands still at offset 0')
+    expect(explain(rig.flow, 'orders', rig.nowMs)).toEqual(
+      expect.arrayContaining([expect.stringContaining('orders/0: offset 0 holds the commit')]),
+    )
+    expect([...rig.fetches.at(-1)!.targets.keys()]).toEqual(['orders/1'])
+  })
+
+  test('a timed-out attempt is aborted, and failed when it settles, whatever it returns', () => {
+    const rig = new MemberRig({ subscription: { attemptTimeoutMs: 1_000 } }).assign()
+    rig.deliver(chunkOf(offsets(0)))
+    rig.take()
+    rig.advance(1_000)
+    expect(rig.names()).toEqual(expect.arrayContaining(['timedOut', 'abort']))
+    rig.end(0, 'done')
+    expect(rig.names()).toContain('attemptFailed')
+    rig.advance(5_000)
+    expect(rig.lastCommitted()).toBe(undefined)
+    expect(rig.running.get(0)?.attempt).toBe(2)
+  })
+
+  test('a zombie gives back its permit, keeps its lane and its offset, and its late success counts', () => {
+    const rig = new MemberRig({ subscription: { attemptTimeoutMs: 1_000, concurrency: 1, order: 'key' } }).assign()
+    rig.deliver(
+      chunkOf([
+        { offset: 0, key: 1 },
+        { offset: 1, key: 1 },
+        { offset: 2, key: 2 },
+      ]),
+    )
+    rig.advance(6_000)
+    expect([...rig.running.keys()]).toEqual([0, 2])
+    expect(subscriptionStatus(rig.flow, 'orders', rig.nowMs)?.zombies).toBe(1)
+    rig.end(2)
+    rig.advance(2_000)
+    expect(rig.lastCommitted()).toBe(undefined)
+    rig.end(0, 'done')
+    expect([...rig.running.keys()]).toEqual([1])
+    rig.advance(2_000)
+    expect(rig.lastCommitted()).toBe(1)
+  })
+
+  test('ten zombies are too many to be called alive', () => {
+    const rig = new MemberRig({ subscription: { attemptTimeoutMs: 1_000 } }).assign()
+    rig.deliver(chunkOf(offsets(...Array.from({ length: 10 }, (_, offset) => offset))))
+    rig.advance(6_000)
+    expect(memberHealth(rig.flow, rig.nowMs).failures).toEqual(['orders: 10 handlers ignore their abort'])
+  })
+})
+
+describe('order over ownerships', () => {
+  test('an attempt that outlived its ownership keeps the lane in the next one, and its result is stale', () => {
+    const rig = new MemberRig({ subscription: { order: 'key' } }).assign()
+    rig.deliver(chunkOf([{ offset: 0, key: 1 }]))
+    const old = rig.running.get(0)!
+    rig.step({ kind: 'refused', stamp: rig.flow.membership.stamp, errorCode: groupCodes.unknownMemberId, what: 'test' })
+    rig.assign(1, 0, 2)
+    rig.running.clear()
+    rig.deliver(
+      chunkOf([
+        { offset: 0, key: 1 },
+        { offset: 1, key: 2 },
+      ]),
+    )
+    expect([...rig.running.keys()]).toEqual([1])
+    rig.running.set(-1, old)
+    rig.take()
+    rig.end(-1)
+    expect(rig.names()).toContain('attempt.stale')
+    expect(rig.running.get(0)?.attempt).toBe(1)
+    expect(rig.flow.partitions.get('orders/0')?.ledger.committable()).toBe(0)
+  })
+
+  test('an answer to a fetch of an older ownership brings nothing', () => {
+    const rig = new MemberRig().assign()
+    const order = rig.fetches.at(-1)!
+    rig.step({ kind: 'refused', stamp: rig.flow.membership.stamp, errorCode: groupCodes.unknownMemberId, what: 'test' })
+    rig.assign(1, 0, 2)
+    const part = {
+      at: { topic: 'orders', partition: 0 },
+      target: order.targets.get('orders/0')!,
+      errorCode: 0,
+      endOffset: 5,
+      chunk: chunkOf(offsets(0)),
+      divergesAt: null,
+      corruption: null,
+    }
+    rig.step({ kind: 'fetched', nodeId: 1, stamp: order.stamp, sessionId: 7, partitions: [part] })
+    expect(rig.running.size).toBe(0)
+  })
+})
+
+describe('intake', () => {
+  test('records stay undecoded while the buffer of the partition is full', () => {
+    const rig = new MemberRig({ subscription: { bufferedRecordsMax: 4, concurrency: 1 } }).assign()
+    rig.deliver(chunkOf(offsets(0, 1, 2, 3, 4, 5)))
+    const { ledger } = rig.flow.partitions.get('orders/0')!
+    expect(ledger.size).toBe(4)
+    rig.end(0)
+    rig.end(1)
+    expect(ledger.size).toBe(4)
+    expect(ledger.position).toBe(6)
+  })
+
+  test('a partition leaves the fetch at its high-water mark and returns at half of it', () => {
+    const rig = new MemberRig({ subscription: { concurrency: 1 } }).assign(2)
+    const mebibyte = 1_048_576
+    rig.deliver(chunkOf(offsets(0), 1, mebibyte))
+    rig.deliver(chunkOf(offsets(1), 2, mebibyte))
+    expect([...rig.fetches.at(-1)!.targets.keys()]).toEqual(['orders/1'])
+    expect(rig.fetches.at(-1)!.maxWaitMs).toBe(20)
+    rig.end(0)
+    rig.deliver(null, 1)
+    expect([...rig.fetches.at(-1)!.targets.keys()]).toEqual(['orders/0', 'orders/1'])
+    expect(rig.fetches.at(-1)!.maxWaitMs).toBe(500)
+  })
+
+  test('no fetch is sent when its answer could exceed the bytes that may be held', () => {
+    const fetch = { ...new MemberRig().flow.settings.fetch, heldBytesMax: 2_000_000 }
+    const rig = new MemberRig({ fetch, subscription: { concurrency: 1 } }).assign()
+    rig.deliver(chunkOf(offsets(0), 1, 2_000_000))
+    const sent = rig.fetches.length
+    rig.advance(1_000)
+    expect(rig.fetches.length).toBe(sent)
+    rig.end(0)
+    expect(rig.fetches.length).toBe(sent + 1)
+  })
+
+  test('a position that retention deleted continues behind the gap, and what was read before is still handled', () => {
+    const rig = new MemberRig({ subscription: { concurrency: 1 } }).assign()
+    rig.deliver(chunkOf(offsets(0, 1)))
+    const { epoch } = rig.flow.partitions.get('orders/0')!
+    const at = { topic: 'orders', partition: 0 }
+    rig.step({ kind: 'relocated', at, epoch, position: startAt(500), reason: 'deleted' })
+    expect(rig.names()).toContain('partition.reset')
+    rig.end(0)
+    rig.end(1)
+    expect(rig.flow.partitions.get('orders/0')!.ledger.committable()).toBe(500)
+  })
+
+  test('a log that was cut below the position is read again from the cut, under a new epoch', () => {
+    const rig = new MemberRig({ subscription: { concurrency: 1 } }).assign(1, 10)
+    rig.deliver(chunkOf(offsets(10, 11)))
+    const { epoch } = rig.flow.partitions.get('orders/0')!
+    const at = { topic: 'orders', partition: 0 }
+    rig.step({ kind: 'relocated', at, epoch, position: startAt(5), reason: 'cut' })
+    const flow = rig.flow.partitions.get('orders/0')!
+    expect(flow.epoch).toBeGreaterThan(epoch)
+    expect(flow.fetchPosition).toBe(5)
+  })
+
+  test('a leader in a new epoch is asked whether it has what was read before anything more is fetched', () => {
+    const rig = new MemberRig().assign()
+    rig.deliver(chunkOf(offsets(0)))
+    rig.take()
+    const leader = { topic: 'orders', partition: 0, nodeId: 2, leaderEpoch: 1, topicId: 'id' }
+    rig.step({ kind: 'leaders', leaders: [leader] })
+    expect(rig.names()).toContain('relocate')
+    expect(rig.fetches.at(-1)!.nodeId).toBe(1)
+    const { epoch } = rig.flow.partitions.get('orders/0')!
+    rig.step({ kind: 'relocated', at: leader, epoch, position: startAt(1), reason: 'valid' })
+    expect(rig.fetches.at(-1)!.nodeId).toBe(2)
+  })
+
+  test('a paused subscription fetches and starts nothing, and goes on where it stopped', () => {
+    const rig = new MemberRig({ subscription: { concurrency: 1 } }).assign()
+    rig.deliver(chunkOf(offsets(0, 1)))
+    rig.step({ kind: 'paused', topic: 'orders' })
+    rig.end(0)
+    expect(rig.running.size).toBe(0)
+    rig.step({ kind: 'resumed', topic: 'orders' })
+    expect([...rig.running.keys()]).toEqual([1])
+  })
+})
+
+describe('stopping', () => {
+  test('a stop finishes what lies below a started record, so that a restart repeats nothing', () => {
+    const rig = new MemberRig({ subscription: { order: 'key', concurrency: 2 } }).assign()
+    rig.deliver(
+      chunkOf([
+        { offset: 0, key: 1 },
+        { offset: 1, key: 1 },
+        { offset: 2, key: 2 },
+        { offset: 3, key: 3 },
+      ]),
+    )
+    rig.end(2)
+    rig.end(3)
+    rig.step({ kind: 'drain', drainMs: 20_000 })
+    rig.end(0)
+    expect([...rig.running.keys()]).toEqual([1])
+    rig.take()
+    rig.end(1)
+    expect(rig.names()).toContain('drained')
+    rig.step({ kind: 'leave', budgetMs: 3_000 })
+    expect(rig.lastCommitted()).toBe(4)
+    rig.take()
+    rig.answerCommit()
+    expect(rig.take()).toContainEqual({ verb: 'finished', given: [{ uncommitted: 0, abandoned: 0 }] })
+  })
+
+  test('a stop starts nothing above what has started', () => {
+    const rig = new MemberRig({ subscription: { concurrency: 1 } }).assign()
+    rig.deliver(chunkOf(offsets(0, 1, 2)))
+    rig.step({ kind: 'drain', drainMs: 20_000 })
+    rig.end(0)
+    expect(rig.running.size).toBe(0)
+    rig.step({ kind: 'leave', budgetMs: 3_000 })
+    expect(rig.lastCommitted()).toBe(1)
+  })
+
+  test('at the deadline running attempts are aborted and their records stay uncommitted', () => {
+    const rig = new MemberRig().assign()
+    rig.deliver(chunkOf(offsets(0, 1)))
+    rig.step({ kind: 'drain', drainMs: 20_000 })
+    rig.end(0)
+    rig.take()
+    rig.advance(20_000)
+    expect(rig.take()).toContainEqual(expect.objectContaining({ verb: 'abort' }))
+    rig.end(1, 'failed')
+    expect(rig.names()).toContain('drained')
+    rig.step({ kind: 'leave', budgetMs: 3_000 })
+    expect(rig.lastCommitted()).toBe(1)
+  })
+
+  test('a coordinator that never answers the last commit is not waited for beyond the budget', () => {
+    const rig = new MemberRig().assign()
+    rig.deliver(chunkOf(offsets(0)))
+    rig.end(0)
+    rig.step({ kind: 'drain', drainMs: 20_000 })
+    rig.step({ kind: 'leave', budgetMs: 3_000 })
+    rig.take()
+    rig.advance(2_999)
+    expect(rig.names()).not.toContain('finished')
+    rig.advance(1)
+    expect(rig.take()).toContainEqual({ verb: 'finished', given: [{ uncommitted: 1, abandoned: 0 }] })
+  })
+
+  test('a stop outside of the group ends at once', () => {
+    const rig = new MemberRig()
+    rig.step({ kind: 'start' })
+    rig.take()
+    rig.step({ kind: 'drain', drainMs: 20_000 })
+    expect(rig.names()).toContain('drained')
+    rig.step({ kind: 'leave', budgetMs: 3_000 })
+    expect(rig.names()).toEqual(expect.arrayContaining(['leave', 'finished']))
+  })
+
+  test('a stop in the middle of a rebalance ends too', () => {
+    const rig = new MemberRig().assign()
+    rig.deliver(chunkOf(offsets(0)))
+    rig.step({ kind: 'partitionsChanged', reason: 'test' })
+    rig.step({ kind: 'drain', drainMs: 20_000 })
+    rig.end(0)
+    expect(rig.names()).toContain('drained')
+    rig.step({ kind: 'leave', budgetMs: 3_000 })
+    rig.answerCommit()
+    expect(rig.names()).toContain('finished')
+  })
+
+  test('a membership that is lost while it leaves is finished all the same', () => {
+    const rig = new MemberRig().assign()
+    rig.deliver(chunkOf(offsets(0)))
+    rig.end(0)
+    rig.step({ kind: 'drain', drainMs: 20_000 })
+    rig.step({ kind: 'leave', budgetMs: 3_000 })
+    rig.answerCommit(groupCodes.unknownMemberId)
+    expect(rig.names()).toContain('finished')
+  })
+})
+
+/** Goal: whatever ends in whatever way and whenever it is committed, no commit passes an unfinished record, none goes
+ *  back, lanes never overlap, permits are respected, and every record accepted has one outcome. */
+test('any history keeps order, permits, the line and the sums', () => {
+  const act = fc.oneof(
+    { weight: 6, arbitrary: fc.record({ kind: fc.constant('end' as const), pick: fc.nat() }) },
+    { weight: 2, arbitrary: fc.record({ kind: fc.constant('fail' as const), pick: fc.nat() }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({ kind: fc.constant('time' as const), pick: fc.integer({ min: 1, max: 8_000 }) }),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.record({ kind: fc.constant('deliver' as const), pick: fc.integer({ min: 1, max: 12 }) }),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.record({ kind: fc.constant('commit' as const), pick: fc.constantFrom(0, 0, 0, 16, 27, 22) }),
+    },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('lose' as const), pick: fc.constant(0) }) },
+  )
+  const history = fc.record({
+    order: fc.constantFrom<Order>('partition', 'key', 'none'),
+    concurrency: fc.integer({ min: 1, max: 5 }),
+    acts: fc.array(act, { maxLength: 80 }),
+  })
+  fc.assert(
+    fc.property(history, ({ order, concurrency, acts }) => {
+      const world = new HistoryWorld(order, concurrency)
+      for (const each of acts) world.act(each)
+      world.checkSums()
+    }),
+    { numRuns: 600 },
+  )
+})
+
+/** A log that never changes, a group that may lose its member, and a check after every act. */
+class HistoryWorld {
+  readonly #rig: MemberRig
+  readonly #order: Order
+  readonly #concurrency: number
+  readonly #done = new Set<number>()
+  #committed = 0
+  #generation = 1
+  #leftovers: { offset: number; key: number }[] = []
+  #answered = 0
+
+  constructor(order: Order, concurrency: number) {
+    this.#order = order
+    this.#concurrency = concurrency
+    this.#rig = new MemberRig({
+      subscription: { order, concurrency, bufferedRecordsMax: 8, inPlaceDelaysMs: Array(50).fill(100) },
+    })
+    this.#rig.assign()
+  }
+
+  act({ kind, pick }: { kind: string; pick: number }): void {
+    const rig = this.#rig
+    const offset = [...rig.running.keys()][pick % Math.max(1, rig.running.size)]
+    if (kind === 'end' && offset !== undefined) {
+      const wasAborted = rig.running.get(offset)!.phase === 'aborting'
+      rig.end(offset)
+      if (!wasAborted) this.#done.add(offset)
+    }
+    if (kind === 'fail' && offset !== undefined) rig.end(offset, 'failed')
+    if (kind === 'time') rig.advance(pick)
+    if (kind === 'deliver') this.#deliver(pick)
+    if (kind === 'commit' && rig.commits.length > this.#answered) this.#answer(pick)
+    if (kind === 'lose') this.#lose()
+    this.#check()
+  }
+
+  #deliver(count: number): void {
+    const order = this.#rig.fetches.at(-1)
+    const flow = this.#rig.flow.partitions.get('orders/0')
+    const target = order?.targets.get('orders/0')
+    if (order === undefined || flow === undefined || target?.epoch !== flow.epoch) return
+    if (target.fetchOffset !== flow.fetchPosition) return
+    const records: TestRecord[] = Array.from({ length: count }, (_, at) => {
+      const offset = target.fetchOffset + at * 2
+      return { offset, key: offset % 3 }
+    })
+    this.#rig.deliver(chunkOf(records, target.fetchOffset + count * 2))
+  }
+
+  #answer(code: number): void {
+    const commit = this.#rig.commits.at(-1)!
+    this.#answered = this.#rig.commits.length
+    // What an acknowledged commit of a membership that is over says, Kafka has refused.
+    if (code === 0 && commit.stamp === this.#rig.flow.membership.stamp) this.#committed = commit.offsets[0]!.offset
+    this.#rig.answerCommit(code)
+    this.#rejoin()
+  }
+
+  #lose(): void {
+    const { stamp } = this.#rig.flow.membership
+    this.#rig.step({ kind: 'refused', stamp, errorCode: groupCodes.unknownMemberId, what: 'test' })
+    this.#rejoin()
+  }
+
+  #rejoin(): void {
+    const rig = this.#rig
+    if (rig.flow.membership.phase !== 'joining' && rig.flow.membership.phase !== 'waiting') return
+    rig.advance(10_000)
+    if (rig.flow.membership.phase !== 'joining') return
+    this.#leftovers = [...rig.running.values()].map((entry) => ({ offset: entry.offset, key: entry.laneId }))
+    // Attempts of the old ownership never settle in this world: what they hold must stay held.
+    rig.running.clear()
+    rig.assign(1, this.#committed, ++this.#generation)
+    this.#answered = rig.commits.length
+  }
+
+  #check(): void {
+    const rig = this.#rig
+    const running = [...rig.running.values()]
+    const permits = running.filter((entry) => entry.phase !== 'zombie' && !entry.owner.isOver)
+    expect(permits.length).toBeLessThanOrEqual(this.#concurrency)
+    const lanes = running.map((entry) => this.#laneOf(entry))
+    expect(new Set(lanes).size).toBe(lanes.length)
+    for (const leftover of this.#leftovers) expect(lanes).not.toContain(this.#laneOf(leftover))
+    for (const entry of running) {
+      for (let below = this.#committed; below < entry.offset; below++) {
+        const sameLane = below % 2 === 0 && this.#laneOf({ offset: below, key: below % 3 }) === this.#laneOf(entry)
+        if (sameLane) expect(this.#done).toContain(below)
+      }
+    }
+    for (const commit of rig.commits.splice(0, rig.commits.length - 1)) this.#checkCommit(commit.offsets[0]!.offset)
+    this.#answered = Math.min(this.#answered, rig.commits.length)
+    const last = rig.commits.at(-1)
+    if (last !== undefined) this.#checkCommit(last.offsets[0]!.offset)
+  }
+
+  #checkCommit(offset: number): void {
+    for (let below = 0; below < offset; below += 2) expect(this.#done).toContain(below)
+  }
+
+  #laneOf(entry: { offset: number; key?: number; laneId?: number }): string {
+    if (this.#order === 'partition') return 'all'
+    return this.#order === 'key' ? `key ${entry.key ?? entry.laneId}` : `record ${entry.offset}`
+  }
+
+  checkSums(): void {
+    const counts = subscriptionStatus(this.#rig.flow, 'orders', this.#rig.nowMs)!.counts
+    const unfinished = this.#rig.flow.partitions.get('orders/0')?.ledger.size ?? 0
+    const { accepted, ...outcomes } = counts
+    const sum = Object.values(outcomes).reduce((a, b) => a + b, 0)
+    expect(sum + unfinished).toBe(accepted)
+  }
+}

@@ -1,0 +1,60 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { Deadlines } from './deadlines.ts'
+import { Entry } from './entry.ts'
+import { Parking } from './parking.ts'
+import { ReadyQueue } from './ready-queue.ts'
+
+function entryAt(offset: number): Entry<number> {
+  const holding = { bytes: 0, leaderEpoch: 0, unfinished: 0, isTaken: false }
+  return new Entry(offset, offset, 0, false, offset, holding, null as never)
+}
+
+test('parked entries come out soonest due first, and never before they are due', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.integer({ min: 0, max: 100 }), { maxLength: 50 }),
+      fc.integer({ min: 0, max: 120 }),
+      (dues, now) => {
+        const parking = new Parking<number>()
+        for (const [offset, dueMs] of dues.entries()) parking.add(Object.assign(entryAt(offset), { dueMs }))
+        const out: number[] = []
+        for (let entry = parking.takeDue(now); entry !== null; entry = parking.takeDue(now)) out.push(entry.dueMs)
+        expect(out).toEqual(dues.filter((due) => due <= now).sort((a, b) => a - b))
+        expect(parking.nextDueMs).toBe(Math.min(...dues.filter((due) => due > now)))
+      },
+    ),
+  )
+})
+
+test('deadlines expire in the order in which they began, and a removed one never', () => {
+  const deadlines = new Deadlines<number>(100)
+  const entries = [1, 2, 3].map((offset) => Object.assign(entryAt(offset), { timedFromMs: offset * 10 }))
+  for (const entry of entries) deadlines.add(entry)
+  deadlines.remove(entries[1]!)
+  expect(deadlines.nextMs).toBe(110)
+  expect(deadlines.takeExpired(109)).toBe(null)
+  expect(deadlines.takeExpired(130)).toBe(entries[0])
+  expect(deadlines.takeExpired(130)).toBe(entries[2])
+  expect(deadlines.nextMs).toBe(Infinity)
+})
+
+test('the ready queue is first in, first out, however it grows', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.oneof(fc.constant('push' as const), fc.constant('shift' as const)), { maxLength: 600 }),
+      (script) => {
+        const queue = new ReadyQueue<number>()
+        const model: number[] = []
+        let next = 0
+        for (const act of script) {
+          if (act === 'push') {
+            queue.push(next)
+            model.push(next++)
+          } else expect(queue.shift()).toBe(model.shift())
+          expect(queue.size).toBe(model.length)
+        }
+      },
+    ),
+  )
+})
