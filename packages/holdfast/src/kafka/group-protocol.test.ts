@@ -72,8 +72,11 @@ describe('assignment', () => {
 
 test('bytes that lie or end early are an error of ours, whatever they are', () => {
   const whole = encodeSubscription({ topics: ['t'], ownedPartitions: [{ topic: 't', partition: 1 }] })
+  // Behind the user data, the owned partitions and the generation it may end, as some clients do.
+  const ends = new Set([13, 28, 32])
   for (let cut = 0; cut < whole.length; cut++) {
-    expect(() => decodeSubscription(whole.subarray(0, cut)), `cut at ${cut}`).toThrow(GroupProtocolError)
+    if (ends.has(cut)) expect(decodeSubscription(whole.subarray(0, cut)).topics, `cut at ${cut}`).toEqual(['t'])
+    else expect(() => decodeSubscription(whole.subarray(0, cut)), `cut at ${cut}`).toThrow(GroupProtocolError)
   }
   const outcomeOf = (read: () => unknown): string => {
     try {

@@ -50,11 +50,13 @@ export function decodeSubscription(bytes: Buffer): Subscription {
     const version = reader.version()
     const topics = reader.array(2, () => reader.string())
     reader.skipBytes()
+    // Some clients announce a version and leave its last fields out.
+    const carries = (field: keyof typeof since): boolean => version >= since[field] && !reader.isAtEnd
     return {
       topics,
-      ownedPartitions: version >= since.ownedPartitions ? reader.partitions() : [],
-      generationId: version >= since.generationId ? reader.int32() : -1,
-      rackId: version >= since.rackId ? reader.nullableString() : null,
+      ownedPartitions: carries('ownedPartitions') ? reader.partitions() : [],
+      generationId: carries('generationId') ? reader.int32() : -1,
+      rackId: carries('rackId') ? reader.nullableString() : null,
     }
   })
 }
@@ -87,6 +89,10 @@ class Reader {
 
   constructor(bytes: Buffer) {
     this.#bytes = bytes
+  }
+
+  get isAtEnd(): boolean {
+    return this.#position === this.#bytes.length
   }
 
   version(): number {
