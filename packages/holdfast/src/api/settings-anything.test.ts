@@ -64,7 +64,7 @@ test('there are settings or one SettingsError whose issues are complete sentence
         for (const text of Object.values(issue)) expect(text).toMatch(/^(?!.*reading the options)[^\n]+$/)
       }
     }),
-    { numRuns: 1_000 },
+    { numRuns: 500 },
   )
 })
 
@@ -91,7 +91,7 @@ test('an issue never names an option that nobody gave', () => {
       const complained = issuesOf({ ...billing, ...given }).map(({ option }) => option)
       for (const option of complained) expect(Object.keys(given)).toContain(option)
     }),
-    { numRuns: 1_000 },
+    { numRuns: 500 },
   )
 })
 

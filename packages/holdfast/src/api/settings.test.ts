@@ -147,6 +147,22 @@ test('settings cannot be changed, at any depth', () => {
   walk(settings)
 })
 
+test.each<[given: AppOptions, expected: Record<string, number>]>([
+  [{ sessionTimeout: '6s' }, { heartbeatIntervalMs: 2_000, requestTimeoutMs: 5_999, rebalanceTimeoutMs: 60_000 }],
+  [{ sessionTimeout: '2m' }, { heartbeatIntervalMs: 3_000, requestTimeoutMs: 10_000, rebalanceTimeoutMs: 120_000 }],
+  [{ sessionTimeout: '6s', rebalanceTimeout: '7s' }, { drainAtRevokeMs: 3_500 }],
+  [{ requestTimeout: '100ms' }, { maxWaitMs: 50 }],
+  [{ requestTimeout: '40s' }, { deliveryTimeoutMs: 40_005 }],
+  [{ heldBytes: 2 ** 20 }, { requestBytesMax: 2 ** 20, partitionBytesMax: 2 ** 20 }],
+  [{ batchBytes: 2 ** 26 }, { heldBytesMax: 2 ** 26 }],
+  [{ unsentBytes: 2 ** 10 }, { batchBytesMax: 2 ** 10 }],
+])('a default gives way to what was given: %j', (given, expected) => {
+  const { settings } = resolve({ ...billing, ...given }, [consuming()])
+
+  const [group] = settings.groups
+  expect({ ...group, ...group?.fetch, ...settings.producer }).toMatchObject(expected)
+})
+
 describe('every problem is told at once, with what was expected, what came, and what to do', () => {
   test('problems of all kinds', () => {
     const app = { kafka: 'localhost:99999', sessionTimeout: -5, heartbeetInterval: '1s', linger: Number.NaN }
@@ -222,6 +238,14 @@ describe('every problem is told at once, with what was expected, what came, and 
       'requestTimeout',
     ],
     [
+      'a fetch as long as the session',
+      { sessionTimeout: '6s', fetchMaxWait: '1s' },
+      {},
+      'fetchMaxWait',
+      'at least 5s less than sessionTimeout (6s)',
+      'sessionTimeout',
+    ],
+    [
       'a hasty delivery',
       { deliveryTimeout: '9s' },
       {},
@@ -246,6 +270,7 @@ describe('every problem is told at once, with what was expected, what came, and 
       `got 'yesterday'`,
       'ISO 8601|2026',
     ],
+    ['a number as time', {}, { from: { time: '7' } }, 'consume(orders).from.time', `got '7'`, '2026'],
     ['an odd filter', {}, { filter: true }, 'consume(orders).filter', 'expected a function, got true', 'message'],
     ['an odd logger', { log: { info: 1 } }, {}, 'log', 'a logger with debug', 'pino'],
     ['a group with a line break', { group: 'a\nb' }, {}, 'group', String.raw`got 'a\u000ab'`, 'printable'],

@@ -48,6 +48,12 @@ describe('json', () => {
     expect(codec.decode(utf8(JSON.stringify(order)))).toEqual({ id: 'a', at: new Date(order.at) })
   })
 
+  test('what the schema makes of a value is never sent, or readers would have to understand it twice', () => {
+    const Total = z.string().transform(Number)
+
+    expect(json(Total).encode('9.90')).toEqual(new TextEncoder().encode('"9.90"'))
+  })
+
   test('a schema that validates at once costs no promise', () => {
     expect(json(Order).decode(utf8(JSON.stringify(order)))).not.toBeInstanceOf(Promise)
     expect(json(Order).encode(order)).not.toBeInstanceOf(Promise)

@@ -33,6 +33,18 @@ test('a line for programs is one JSON object, whose time, level and sentence no 
   ])
 })
 
+test('a field that JSON cannot write costs only itself', () => {
+  const circle: Record<string, unknown> = {}
+  circle['self'] = circle
+  const lines: string[] = []
+
+  loggerInto(lines).info({ offset: 7n, circle, topic: 'orders' }, 'odd')
+  loggerInto(lines, { form: 'json' }).info({ offset: 7n, circle, topic: 'orders' }, 'odd')
+
+  expect(lines[0]).toContain('offset="7" circle={"self":"[cannot be printed]"} topic=orders')
+  expect(JSON.parse(lines[1] ?? '')).toMatchObject({ offset: '7', circle: '[cannot be printed]', topic: 'orders' })
+})
+
 test('lines below the level are not written, and silent writes none', () => {
   const lines: string[] = []
   for (const level of logLevels) logAt(loggerInto(lines, { level: 'warn' }), level, {}, level)
@@ -112,6 +124,7 @@ describe('whatever is logged', () => {
         },
       },
       new Error('\u001b[2J\n'),
+      new Error('outer', { cause: new Error('\u001b[2J\r') }),
     ),
     fc.string({ unit: 'binary' }),
   )
