@@ -79,7 +79,7 @@ export class DemoRun {
 
   /** Rejects if a part cannot be started, or with Holdfast's own error if the brokers do not answer. */
   async complete(): Promise<Verdict> {
-    const app = createHoldfast({ kafka: this.#brokers.bootstrap, log: false, startTimeout: '10s' })
+    const app = createHoldfast({ kafka: this.#brokers.bootstrap, log: false, startTimeout: '5s' })
     await app.start()
     const parts: RunningProcess[] = []
     try {

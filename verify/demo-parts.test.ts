@@ -9,6 +9,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { foresee } from '../demo/downstream.ts'
 import { composeFrame, type Heading } from '../demo/frame.ts'
 import { paint } from '../demo/line.ts'
+import { parseOptions } from '../demo/options.ts'
 import { type Progress, RateMeter } from '../demo/progress.ts'
 import { openScreen } from '../demo/screen.ts'
 import { hasDocumentedDamage, readStrikes, type Strike } from '../demo/strikes.ts'
@@ -26,6 +27,60 @@ describe('the strikes', () => {
     expect(strikes.filter(({ damage }) => damage === 'B')).toHaveLength(1)
     expect(strikes.filter((strike) => !hasDocumentedDamage(strike))).toHaveLength(15)
     expect(strikes.filter(({ speedKnots }) => speedKnots === null)).toHaveLength(2_836)
+  })
+})
+
+describe('the options', () => {
+  test('have the defaults of the README', () => {
+    expect(parseOptions([])).toEqual({
+      json: false,
+      kafka: false,
+      brokers: undefined,
+      seed: 1,
+      rows: 10_000,
+      rate: 500,
+      order: 'key',
+      concurrency: 64,
+      break: undefined,
+    })
+  })
+
+  test('can all be set, and addresses mean a real Kafka', () => {
+    const numbers = ['--seed', '0', '--rows', '3', '--rate', 'max', '--concurrency', '1']
+    const others = ['--json', '--brokers', 'a:1, [::1]:2', '--order', 'none', '--break', 'loss']
+    expect(parseOptions([...numbers, ...others])).toEqual({
+      json: true,
+      kafka: true,
+      brokers: 'a:1,[::1]:2',
+      seed: 0,
+      rows: 3,
+      rate: Infinity,
+      order: 'none',
+      concurrency: 1,
+      break: 'loss',
+    })
+  })
+
+  test.for([
+    [['--rows', '0'], /--rows.*from 1 to 10000/],
+    [['--rows', '1e3'], /--rows.*from 1 to 10000/],
+    [['--rate', 'fast'], /--rate.*records per second/],
+    [['--rate', '0'], /--rate.*above 0/],
+    [['--seed', '-1'], /--seed.*from 0/],
+    [['--order', 'random'], /--order.*partition, key, none/],
+    [['--concurrency', '0'], /--concurrency.*from 1/],
+    [['--brokers', 'nowhere'], /--brokers.*host:port/],
+    [['--break', 'order', '--order', 'none'], /--break order needs --order key/],
+    [['--colour'], /unknown option '--colour'/],
+    [['now'], /too many arguments/],
+  ] as const)('%j is refused with what was expected', ([args, sentence]) => {
+    const printed = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
+    try {
+      expect(() => parseOptions(args)).toThrow(sentence)
+      expect(printed).toHaveBeenCalledOnce()
+    } finally {
+      printed.mockRestore()
+    }
   })
 })
 
