@@ -142,6 +142,23 @@ test('no more than a hundred requests are on the wire, the others follow as answ
   other.close('done')
 })
 
+test('a request that is aborted while it waits for its turn is never sent', async () => {
+  await using broker = await startScriptedBroker()
+  const link = await openLink(broker.node)
+  const calls = Array.from({ length: 100 }, () => link.request(request, patient))
+  const controller = new AbortController()
+  const aborted = kindOf(link.request({ ...request, apiVersion: 66 }, { ...patient, signal: controller.signal }))
+  const last = link.request({ ...request, apiVersion: 77 }, patient)
+  controller.abort()
+  for (let count = 0; count < 100; count++) (await broker.next()).answer(Buffer.from('ok'))
+  const received = await broker.next()
+  received.answer(Buffer.from('ok'))
+
+  expect([received.apiVersion, await aborted]).toEqual([77, 'aborted'])
+  expect(await Promise.all([...calls, last])).toHaveLength(101)
+  link.close('done')
+})
+
 test('many megabytes of requests reach a broker that reads slowly, complete and in order', async () => {
   let received = 0
   await using broker = await startScriptedBroker((incoming) => {
