@@ -116,7 +116,7 @@ function readLog(partition: Partition, wanted: SessionPartition, limits: Limits)
     logStartOffset: log.startOffset,
     divergingEpoch: null,
     currentLeader: null,
-    abortedTransactions: [],
+    abortedTransactions: null,
     records: noRecords,
   }
   if (lastFetchedEpoch >= 0) {
@@ -133,7 +133,7 @@ function readLog(partition: Partition, wanted: SessionPartition, limits: Limits)
     abortedTransactions:
       limits.isolationLevel === readCommitted
         ? log.abortedBetween(fetchOffset, before).map(({ producerId, firstOffset }) => ({ producerId, firstOffset }))
-        : [],
+        : null,
     records: pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces),
   }
 }
@@ -147,7 +147,7 @@ function failed(partitionIndex: number, code: number): PartitionAnswer {
     logStartOffset: -1,
     divergingEpoch: null,
     currentLeader: null,
-    abortedTransactions: [],
+    abortedTransactions: null,
     records: noRecords,
   }
 }

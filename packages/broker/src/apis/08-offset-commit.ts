@@ -10,7 +10,6 @@ import { errorCode, type ErrorCode } from '../protocol/error-code.ts'
 export const offsetCommit: Handler<'OffsetCommit'> = (request, { broker, nodeId, version }) => {
   const { groupId, memberId, groupInstanceId, generationIdOrMemberEpoch: generationId } = request
   const target = ((): KnownGroup | ErrorCode => {
-    if (groupId === '') return errorCode.invalidGroupId
     if (broker.cluster.coordinatorOf(groupId).nodeId !== nodeId) return errorCode.notCoordinator
     return broker.groups.forCommit(groupId, { memberId, groupInstanceId, generationId }, version)
   })()

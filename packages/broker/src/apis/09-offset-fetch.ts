@@ -36,8 +36,9 @@ function fetchGroup(
   wanted: Wanted,
   { broker, nodeId }: HandlerContext,
 ): { groupId: string; topics: TopicOffsets[]; errorCode: ErrorCode } {
-  const problem = groupProblem(groupId, nodeId, broker.cluster.coordinatorOf(groupId).nodeId)
-  if (problem !== errorCode.none) return { groupId, topics: [], errorCode: problem }
+  if (broker.cluster.coordinatorOf(groupId).nodeId !== nodeId) {
+    return { groupId, topics: [], errorCode: errorCode.notCoordinator }
+  }
   const offsets = broker.groups.get(groupId)?.offsets
   if (offsets === undefined) {
     return { groupId, topics: (wanted ?? []).map((topic) => nothingCommitted(topic, errorCode.none)), errorCode: 0 }
@@ -60,11 +61,6 @@ function fetchGroup(
     return { name, partitions }
   })
   return { groupId, topics, errorCode: errorCode.none }
-}
-
-function groupProblem(groupId: string, nodeId: number, coordinatorId: number): ErrorCode {
-  if (groupId === '') return errorCode.invalidGroupId
-  return coordinatorId === nodeId ? errorCode.none : errorCode.notCoordinator
 }
 
 function nothingCommitted(

@@ -10,14 +10,17 @@ export const leaveGroup: Handler<'LeaveGroup'> = (request, context) => {
   const problem = groupProblem(request.groupId, context)
   if (problem !== errorCode.none) return { throttleTimeMs: 0, errorCode: problem, members: [] }
   const group = context.broker.groups.get(request.groupId)?.group
-  if (group === undefined) return { throttleTimeMs: 0, errorCode: errorCode.unknownMemberId, members: [] }
   if (context.version < 3) {
-    return { throttleTimeMs: 0, errorCode: group.leave(request.memberId, null), members: [] }
+    return {
+      throttleTimeMs: 0,
+      errorCode: group?.leave(request.memberId, null) ?? errorCode.unknownMemberId,
+      members: [],
+    }
   }
   const members = request.members.map(({ memberId, groupInstanceId }) => ({
     memberId,
     groupInstanceId: groupInstanceId ?? null,
-    errorCode: group.leave(memberId, groupInstanceId ?? null),
+    errorCode: group?.leave(memberId, groupInstanceId ?? null) ?? errorCode.unknownMemberId,
   }))
   return { throttleTimeMs: 0, errorCode: errorCode.none, members }
 }

@@ -52,7 +52,7 @@ function describe(groupId: string, context: HandlerContext): Described {
       memberMetadata:
         (isStable && member.protocols.find((protocol) => protocol.name === group.protocolName)?.metadata) ||
         noAssignment,
-      memberAssignment: isStable ? member.assignment : noAssignment,
+      memberAssignment: member.assignment,
     })),
   }
 }

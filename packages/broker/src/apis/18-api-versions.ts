@@ -15,7 +15,7 @@ export const apiVersions: Handler<'ApiVersions'> = (request, { version }) => {
   return isLegal ? servedApis(errorCode.none) : { errorCode: errorCode.invalidRequest, apiKeys: [] }
 }
 
-export function servedApis(code: number): ResponseOf<'ApiVersions'> {
+function servedApis(code: number): ResponseOf<'ApiVersions'> {
   const apiKeys = apiNames
     .map((name) => {
       const { min, max } = servedVersions(name)
@@ -24,4 +24,11 @@ export function servedApis(code: number): ResponseOf<'ApiVersions'> {
     })
     .toSorted((left, right) => left.apiKey - right.apiKey)
   return { errorCode: code, apiKeys, throttleTimeMs: 0 }
+}
+
+/** The answer to a version that is not served tells about ApiVersions alone, so that the client can ask again. */
+export function unknownApiVersions(): ResponseOf<'ApiVersions'> {
+  const { apiKeys } = servedApis(errorCode.unsupportedVersion)
+  const apiKey = schemas.ApiVersions.key
+  return { errorCode: errorCode.unsupportedVersion, apiKeys: apiKeys.filter((each) => each.apiKey === apiKey) }
 }

@@ -3,6 +3,7 @@
  *  Manual replica assignments are refused (39): there is one replica and the broker chooses where it is. */
 
 import { type BrokerState, type Handler } from '../core/broker-state.ts'
+import { randomUuid } from '../core/clock.ts'
 import { topicConfigDefaults } from '../core/topic-configs.ts'
 import { type RequestOf, type ResponseOf } from '../protocol/apis.ts'
 import { errorCode, Refusal } from '../protocol/error-code.ts'
@@ -38,7 +39,8 @@ function createOne(wanted: Wanted, validateOnly: boolean, broker: BrokerState): 
     const topic = validateOnly ? undefined : broker.cluster.createTopic(name, { partitions, configs: given })
     return {
       name,
-      topicId: topic?.id ?? nilUuid,
+      // Kafka makes up an id also for a topic that it only checks.
+      topicId: topic?.id ?? randomUuid(broker.clock),
       errorCode: errorCode.none,
       errorMessage: null,
       numPartitions: partitions,

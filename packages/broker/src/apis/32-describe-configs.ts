@@ -1,6 +1,7 @@
 /** DescribeConfigs: 1–4. Topics (2) and brokers (4), with Kafka's defaults. 1: synonyms · 3: types · 4: flexible */
 
 import { type Handler, type HandlerContext } from '../core/broker-state.ts'
+import { topicNameProblem } from '../core/cluster.ts'
 import { brokerConfigs, type ConfigEntry, type ConfigType, topicConfigDefaults } from '../core/topic-configs.ts'
 import { type RequestOf, type ResponseOf } from '../protocol/apis.ts'
 import { errorCode } from '../protocol/error-code.ts'
@@ -29,6 +30,8 @@ function describe(resource: Wanted, includeSynonyms: boolean, context: HandlerCo
     configs: configs.filter((config) => configurationKeys === null || configurationKeys.includes(config.name)),
   })
   if (resourceType === topicResource) {
+    const problem = topicNameProblem(resourceName)
+    if (problem !== undefined) return answer(errorCode.invalidTopic, problem, [])
     const topic = context.broker.cluster.topic(resourceName)
     if (topic === undefined) {
       return answer(errorCode.unknownTopicOrPartition, 'This server does not host this topic-partition.', [])

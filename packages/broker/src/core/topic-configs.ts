@@ -9,6 +9,7 @@ export type ConfigEntry = {
   readonly value: string | null
   readonly type: ConfigType
   readonly allowed?: readonly string[]
+  readonly min?: number
 }
 
 const longMax = '9223372036854775807'
@@ -24,31 +25,33 @@ export const topicConfigDefaults: ReadonlyMap<string, ConfigEntry> = new Map(
       allowed: ['uncompressed', 'zstd', 'lz4', 'snappy', 'gzip', 'producer'],
     },
     'compression.zstd.level': { value: '3', type: 'int' },
-    'delete.retention.ms': { value: '86400000', type: 'long' },
-    'file.delete.delay.ms': { value: '60000', type: 'long' },
-    'flush.messages': { value: longMax, type: 'long' },
-    'flush.ms': { value: longMax, type: 'long' },
+    'delete.retention.ms': { value: '86400000', type: 'long', min: 0 },
+    'file.delete.delay.ms': { value: '60000', type: 'long', min: 0 },
+    'flush.messages': { value: longMax, type: 'long', min: 1 },
+    'flush.ms': { value: longMax, type: 'long', min: 0 },
     'follower.replication.throttled.replicas': { value: '', type: 'list' },
-    'index.interval.bytes': { value: '4096', type: 'int' },
+    'index.interval.bytes': { value: '4096', type: 'int', min: 0 },
     'leader.replication.throttled.replicas': { value: '', type: 'list' },
     'local.retention.bytes': { value: '-2', type: 'long' },
     'local.retention.ms': { value: '-2', type: 'long' },
-    'max.compaction.lag.ms': { value: longMax, type: 'long' },
-    'max.message.bytes': { value: '1048588', type: 'int' },
-    'message.timestamp.after.max.ms': { value: '3600000', type: 'long' },
-    'message.timestamp.before.max.ms': { value: longMax, type: 'long' },
+    'max.compaction.lag.ms': { value: longMax, type: 'long', min: 1 },
+    'max.message.bytes': { value: '1048588', type: 'int', min: 0 },
+    'message.timestamp.after.max.ms': { value: '3600000', type: 'long', min: 0 },
+    'message.timestamp.before.max.ms': { value: longMax, type: 'long', min: 0 },
     'message.timestamp.type': { value: 'CreateTime', type: 'string', allowed: ['CreateTime', 'LogAppendTime'] },
-    'min.cleanable.dirty.ratio': { value: '0.5', type: 'double' },
-    'min.compaction.lag.ms': { value: '0', type: 'long' },
-    'min.insync.replicas': { value: '1', type: 'int' },
+    'min.cleanable.dirty.ratio': { value: '0.5', type: 'double', min: 0 },
+    'min.compaction.lag.ms': { value: '0', type: 'long', min: 0 },
+    'min.insync.replicas': { value: '1', type: 'int', min: 1 },
     preallocate: { value: 'false', type: 'boolean' },
+    'remote.log.copy.disable': { value: 'false', type: 'boolean' },
+    'remote.log.delete.on.disable': { value: 'false', type: 'boolean' },
     'remote.storage.enable': { value: 'false', type: 'boolean' },
     'retention.bytes': { value: '-1', type: 'long' },
-    'retention.ms': { value: '604800000', type: 'long' },
-    'segment.bytes': { value: '1073741824', type: 'int' },
-    'segment.index.bytes': { value: '10485760', type: 'int' },
-    'segment.jitter.ms': { value: '0', type: 'long' },
-    'segment.ms': { value: '604800000', type: 'long' },
+    'retention.ms': { value: '604800000', type: 'long', min: -1 },
+    'segment.bytes': { value: '1073741824', type: 'int', min: 1048576 },
+    'segment.index.bytes': { value: '10485760', type: 'int', min: 4 },
+    'segment.jitter.ms': { value: '0', type: 'long', min: 0 },
+    'segment.ms': { value: '604800000', type: 'long', min: 1 },
     'unclean.leader.election.enable': { value: 'false', type: 'boolean' },
   } satisfies Record<string, ConfigEntry>),
 )
@@ -65,7 +68,9 @@ export function configProblem(name: string, value: string | null): string | unde
         ? value === 'true' || value === 'false'
         : entry.type === 'string'
           ? (entry.allowed?.includes(value) ?? true)
-          : value.trim() !== '' && Number.isFinite(Number(value)) && (entry.type === 'double' || /^-?\d+$/.test(value))
+          : value.trim() !== '' &&
+            Number(value) >= (entry.min ?? -Infinity) &&
+            (entry.type === 'double' || /^-?\d+$/.test(value))
   return isLegal ? undefined : `Invalid value ${value} for configuration ${name}`
 }
 

@@ -279,9 +279,11 @@ export class ClassicGroup {
   }
 
   #startRebalance(): void {
-    for (const member of this.#members.values()) {
-      member.assignment = this.#state === 'completing' ? noAssignment : member.assignment
-      this.#answerSync(member, failedSync(errorCode.rebalanceInProgress))
+    if (this.#state === 'completing') {
+      for (const member of this.#members.values()) {
+        member.assignment = noAssignment
+        this.#answerSync(member, failedSync(errorCode.rebalanceInProgress))
+      }
     }
     this.#syncTimer?.cancel()
     this.#pendingSyncs.clear()

@@ -22,7 +22,7 @@ export function checkBatch(records: Buffer | null, rules: BatchRules, nowMs: num
   const magic = magicOf(records)
   if (magic !== undefined && magic !== 2) throw invalid(`expected record format 2, got ${magic}`)
   const header = readBatchHeader(records)
-  if (header === undefined) throw new Refusal(errorCode.corruptMessage, 'the record batch is cut off')
+  if (header === undefined) throw invalid('expected exactly one record batch, got a part of one')
   if (header.sizeBytes !== records.length) throw invalid('expected exactly one record batch, got more')
   if (header.sizeBytes > rules.messageBytesMax) {
     throw new Refusal(
@@ -37,15 +37,15 @@ export function checkBatch(records: Buffer | null, rules: BatchRules, nowMs: num
 }
 
 function checkHeader(header: BatchHeader, rules: BatchRules, nowMs: number): void {
+  if (header.isTransactional) {
+    throw new Refusal(errorCode.transactionalIdAuthorizationFailed, 'a transactional batch needs a transactional id')
+  }
   if (header.isControl) throw invalid('clients may not write control batches')
   if (header.recordCount <= 0) throw invalid(`expected at least one record, got ${header.recordCount}`)
   if (header.recordCount !== header.lastOffsetDelta + 1) {
     throw invalid(`${header.recordCount} records do not fill the offsets 0 to ${header.lastOffsetDelta}`)
   }
   if (header.producerId >= 0 && header.baseSequence < 0) throw invalid('an idempotent batch needs a sequence')
-  if (header.isTransactional) {
-    throw new Refusal(errorCode.invalidTxnState, 'no transaction is open: this broker serves none')
-  }
   if (!rules.usesAppendTime && header.maxTimestampMs - nowMs > rules.timestampAheadMsMax) {
     throw new Refusal(
       errorCode.invalidTimestamp,

@@ -60,7 +60,7 @@ describe('a batch is refused', () => {
     expect(append(flipped)).toBe(errorCode.corruptMessage)
   })
 
-  test('when it is cut off', () => expect(append(batch(1).subarray(0, -1))).toBe(errorCode.corruptMessage))
+  test('when it is cut off', () => expect(append(batch(1).subarray(0, -1))).toBe(errorCode.invalidRecord))
   test('when it is larger than the topic takes', () =>
     expect(append(batch(9), { messageBytesMax: 100 })).toBe(errorCode.messageTooLarge))
   test('when there is none', () => {

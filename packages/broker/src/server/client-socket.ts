@@ -5,7 +5,7 @@
 import { once } from 'node:events'
 import { type Socket } from 'node:net'
 
-import { servedApis } from '../apis/18-api-versions.ts'
+import { unknownApiVersions } from '../apis/18-api-versions.ts'
 import { type BrokerCore } from '../core/broker-core.ts'
 import { ConnectionClosed, type CoreConnection } from '../core/connection.ts'
 import { apiByKey, codecOf, isServed } from '../protocol/apis.ts'
@@ -77,7 +77,7 @@ export class ClientSocket {
     const { apiKey, version, correlationId } = readHeader(reader)
     const api = apiByKey(apiKey)
     if (api === 'ApiVersions' && !isServed(api, version)) {
-      return encodeResponse(api, 0, correlationId, servedApis(errorCode.unsupportedVersion))
+      return encodeResponse(api, 0, correlationId, unknownApiVersions())
     }
     if (api === undefined || !isServed(api, version)) {
       this.#warn(`API ${api ?? `with key ${apiKey}`} version ${version} is not served: connection closed`)
