@@ -282,6 +282,8 @@ export class ClassicGroup {
     if (this.#state === 'completing') {
       for (const member of this.#members.values()) {
         member.assignment = noAssignment
+        // While it waited for us its session may have passed without effect, so it starts anew.
+        if (member.answerSync !== undefined) this.#renewSession(member)
         this.#answerSync(member, failedSync(errorCode.rebalanceInProgress))
       }
     }
