@@ -1,0 +1,92 @@
+/** Laws of a process: how it begins, keeps its books, goes on after faults, and ends. */
+
+import { addressOf, type Law } from './law.ts'
+import { type TraceEvent } from './trace.ts'
+
+/** R32 in the test profile: flush and final commit 500 ms each, and a second for the rest. */
+const stopSlackMs = 2_000
+
+const noAttemptAfterStop: Law = {
+  name: 'no-attempt-after-stop',
+  rule: 'R32, I11: a process that stops finishes what it began and what lies below it, and begins nothing beyond',
+  broken: (events) => {
+    const over = new Map<string, 'stopping' | 'stopped' | 'crashed'>()
+    const highest = new Map<string, number>()
+    const broken: string[] = []
+    for (const event of events) {
+      if (event.kind === 'stopping' || event.kind === 'stopped' || event.kind === 'crashed') {
+        over.set(event.machine, event.kind)
+      }
+      if (event.kind === 'left') highest.delete(`${event.machine} ${event.partition}`)
+      if (event.kind !== 'began') continue
+      const end = over.get(event.machine)
+      const place = `${event.machine} ${event.partition}`
+      const before = highest.get(place) ?? -1
+      const isAllowed = end === undefined || (end === 'stopping' && event.offset <= before)
+      if (!isAllowed) broken.push(`at ${event.atMs} ms ${event.machine} (${end}) began ${addressOf(event)}`)
+      highest.set(place, Math.max(before, event.offset))
+    }
+    return broken
+  },
+}
+
+const stopIsBounded: Law = {
+  name: 'stop-is-bounded',
+  rule: 'G7, R32',
+  broken: (events, { drainAtStopMs }) => {
+    const stoppingAtMs = new Map<string, number>()
+    const broken: string[] = []
+    for (const event of events) {
+      if (event.kind === 'stopping') stoppingAtMs.set(event.machine, event.atMs)
+      if (event.kind !== 'stopped') continue
+      const tookMs = event.atMs - (stoppingAtMs.get(event.machine) ?? event.atMs)
+      if (tookMs > drainAtStopMs + stopSlackMs) broken.push(`${event.machine} took ${tookMs} ms to stop`)
+    }
+    return broken
+  },
+}
+
+const outcomeSums: Law = {
+  name: 'outcome-sums',
+  rule: 'G9, R17: accepted = ended in some way + not finished',
+  broken: (events) =>
+    events.flatMap((event) =>
+      event.kind === 'counted' && event.accepted !== event.accounted
+        ? [`at ${event.atMs} ms ${event.machine} had accepted ${event.accepted} and accounted for ${event.accounted}`]
+        : [],
+    ),
+}
+
+const drainsAfterHealing: Law = {
+  name: 'drains-after-healing',
+  rule: 'G8, I19: when faults end, everything is done and committed in bounded time',
+  broken: (events) => {
+    const stuck = events.find((event) => event.kind === 'stuck')
+    return stuck === undefined ? [] : [`not drained after ${stuck.afterMs} ms: ${stuck.reason}`]
+  },
+}
+
+const neverGivesUp: Law = {
+  name: 'never-gives-up',
+  rule: 'R28, G8: no fault of network or broker ends a process',
+  broken: (events) => reasonsOf(events, 'failed'),
+}
+
+const noUnhandledRejection: Law = {
+  name: 'no-unhandled-rejection',
+  rule: 'I17',
+  broken: (events) => reasonsOf(events, 'unhandledRejection'),
+}
+
+function reasonsOf(events: readonly TraceEvent[], kind: 'failed' | 'unhandledRejection'): string[] {
+  return events.flatMap((event) => (event.kind === kind && 'reason' in event ? [event.reason] : []))
+}
+
+export const lifeLaws: readonly Law[] = [
+  noAttemptAfterStop,
+  stopIsBounded,
+  outcomeSums,
+  drainsAfterHealing,
+  neverGivesUp,
+  noUnhandledRejection,
+]
