@@ -1,6 +1,7 @@
 /** The consumer of the demo: keeps running totals per airport against a slow and unreliable downstream. A program of its
  *  own, started by `main.ts` with its setup as JSON, because a consumer that shares a process with its judge, its
  *  producer and its broker proves little. It reports as one line of JSON at a time and ends cleanly on SIGTERM. */
+import { once } from 'node:events'
 import { join } from 'node:path'
 import { createHoldfast } from 'holdfast'
 import { AttemptLog } from './attempt-log.ts'
@@ -42,28 +43,23 @@ app.on('commit.failed', ({ reason }) => report({ type: 'trouble', text: `a commi
 app.on('partition.blocked', ({ at, offset, error }) => {
   report({ type: 'trouble', text: `partition ${at.partition} stands still at offset ${offset}: ${error.message}` })
 })
-app.on('app.stopped', ({ clean, uncommitted, abandoned }) => {
-  report({ type: 'stopped', clean, uncommitted, abandoned })
-})
 
-app.on('app.started', () => {
-  void consumer.assigned().then(
-    () => report({ type: 'ready' }),
-    // An app that ends before it has its partitions says so through `run`.
-    () => undefined,
-  )
-})
+const askedToStop = once(process, 'SIGTERM')
+// Ctrl-C reaches every process of the terminal, but only the demo decides when its consumer stops.
+process.on('SIGINT', () => undefined)
 
+await app.start()
+await consumer.assigned()
+report({ type: 'ready' })
 const reporting = setInterval(reportStatus, reportEveryMs)
-await app.run({
-  stopLast: [
-    () => {
-      clearInterval(reporting)
-      totals.close()
-      attempts.close()
-    },
-  ],
-})
+await Promise.race([askedToStop, app.closed])
+
+clearInterval(reporting)
+reportStatus()
+const { clean, uncommitted, abandoned } = await app.stop()
+report({ type: 'stopped', clean, uncommitted, abandoned })
+totals.close()
+attempts.close()
 
 function reportStatus(): void {
   const status = consumer.status()

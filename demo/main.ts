@@ -36,7 +36,7 @@ async function main(args: readonly string[]): Promise<number> {
     const options = parseOptions(args)
     return options.break === undefined
       ? await demonstrate(options, interruption.signal)
-      : await demonstrateDefect(options, options.break)
+      : await demonstrateDefect(options, options.break, interruption.signal)
   } catch (error) {
     if (interruption.signal.aborted) return exitCodes.interrupted
     return explain(error)
@@ -85,7 +85,11 @@ async function watched(
 }
 
 /** The same demo, run by a copy of the sources that has a defect. */
-async function demonstrateDefect(options: DemoOptions, id: NonNullable<DemoOptions['break']>): Promise<number> {
+async function demonstrateDefect(
+  options: DemoOptions,
+  id: NonNullable<DemoOptions['break']>,
+  signal: AbortSignal,
+): Promise<number> {
   const defect = planted.find((one) => one.id === id)
   if (defect === undefined) throw new Error(`verify/planted has no defect ${id}`)
   // A copy does not know of the Kafka that runs in this checkout, so it is told the address.
@@ -93,6 +97,7 @@ async function demonstrateDefect(options: DemoOptions, id: NonNullable<DemoOptio
   try {
     const copy = await copyWithDefect(defect)
     try {
+      signal.throwIfAborted()
       const { code } = await runProcess({
         name: 'the demo with a defect',
         args: [join(copy.folder, 'demo', 'main.ts'), ...argsForCopy(options, kafka?.bootstrap)],

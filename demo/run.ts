@@ -84,14 +84,7 @@ export class DemoRun {
     const parts: RunningProcess[] = []
     try {
       await this.#brokers.createTopic()
-      const watch = await startProcess({
-        name: 'the judge',
-        args: [judgeProgram, 'watch', ...this.#judgeArgs],
-        readyLine: /^watching$/,
-      })
-      parts.push(watch)
-      const consumer = await this.#startConsumer()
-      parts.push(consumer)
+      const { watch, consumer } = await this.#startParts(parts)
 
       this.#phase = 'running'
       this.#producer = new StrikeProducer(app, strikesTopic(this.#brokers.topic))
@@ -109,7 +102,24 @@ export class DemoRun {
     }
   }
 
-  async #startConsumer(): Promise<RunningProcess> {
+  /** The watch and the consumer, side by side: no record is there yet, so there is nothing to miss. */
+  async #startParts(parts: RunningProcess[]): Promise<{ watch: RunningProcess; consumer: RunningProcess }> {
+    const starting = [this.#startWatch(), this.#startConsumer()] as const
+    // Also when one of them fails, the other one has to be stopped.
+    for (const part of await Promise.allSettled(starting)) if (part.status === 'fulfilled') parts.push(part.value)
+    const [watch, consumer] = await Promise.all(starting)
+    return { watch, consumer }
+  }
+
+  #startWatch(): Promise<RunningProcess> {
+    return startProcess({
+      name: 'the judge',
+      args: [judgeProgram, 'watch', ...this.#judgeArgs],
+      readyLine: /^watching$/,
+    })
+  }
+
+  #startConsumer(): Promise<RunningProcess> {
     const { bootstrap: brokers, topic, group } = this.#brokers
     const { order, concurrency, seed } = this.#options
     const setup: ConsumerSetup = { brokers, topic, group, folder: this.#folder, order, concurrency, seed }

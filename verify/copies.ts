@@ -19,7 +19,7 @@ const repository = join(import.meta.dirname, '..')
 /** Everything that a program of the repository may import. */
 const copied = ['packages', 'demo', 'verify', 'scripts', 'package.json']
 const notCopied = new Set(['node_modules', 'dist'])
-/** A program that only imports the packages: it must not take longer. */
+/** Only imports the packages. */
 const probeTimeoutMs = 30_000
 
 /** Rejects, leaving nothing behind, if the defect does not fit the sources or the copy would not be used. */
@@ -30,7 +30,7 @@ export async function copyWithDefect(defect: PlantedDefect): Promise<SourcesCopy
     for (const name of copied)
       await cp(join(repository, name), join(folder, name), { recursive: true, filter: isSource })
     const packages = await linkPackages(folder)
-    for (const one of packages) await proveThatCopyRuns(folder, one)
+    await proveThatCopyRuns(folder, packages)
     await plant(folder, defect)
     return { folder, remove }
   } catch (error) {
@@ -94,18 +94,26 @@ async function workspacePackages(folder: string): Promise<Package[]> {
   )
 }
 
-/** Plants a defect that nobody can overlook into the package's entry, and requires it to fire. */
-async function proveThatCopyRuns(folder: string, { name, entry }: Package): Promise<void> {
-  const alarm = `the copy of ${name} is used`
-  const text = await readFile(entry, 'utf8')
-  await writeFile(entry, `throw new Error(${JSON.stringify(alarm)})\n${text}`)
-  const { code, output } = await runProcess({
-    name: `import of ${name}`,
-    args: ['--input-type=module', '--eval', `import ${JSON.stringify(name)}`],
+/** Plants a defect that nobody can overlook into each package's entry, and requires it to fire. */
+async function proveThatCopyRuns(folder: string, packages: readonly Package[]): Promise<void> {
+  const originals = await Promise.all(packages.map(({ entry }) => readFile(entry, 'utf8')))
+  for (const [index, { name, entry }] of packages.entries()) {
+    await writeFile(entry, `throw new Error(${JSON.stringify(alarmOf(name))})\n${originals[index]}`)
+  }
+  const imports = packages.map(({ name }) => `await import('${name}').catch(({ message }) => console.log(message))`)
+  const { output } = await runProcess({
+    name: 'import of the packages',
+    args: ['--input-type=module', '--eval', imports.join('\n')],
     cwd: join(folder, 'demo'),
     timeoutMs: probeTimeoutMs,
   })
-  await writeFile(entry, text)
-  if (code !== 0 && output.some((line) => line.includes(alarm))) return
-  throw new Error(`a copy of the sources would not be used: importing ${name} ran something else\n${output.join('\n')}`)
+  for (const [index, { entry }] of packages.entries()) await writeFile(entry, originals[index] ?? '')
+  const unused = packages.filter(({ name }) => !output.includes(alarmOf(name)))
+  if (unused.length === 0) return
+  const names = unused.map(({ name }) => name).join(', ')
+  throw new Error(`a copy of the sources would run something else than its own ${names}:\n${output.join('\n')}`)
+}
+
+function alarmOf(name: string): string {
+  return `the copy of ${name} is used`
 }
