@@ -228,6 +228,22 @@ test('failures in a row are resent ever more rarely, and a success forgets them'
   expect(world.onTheWire()).toEqual(['b@1:1'])
 })
 
+test('a batch that backs off does not ride along with one that is due', () => {
+  const world = sending('a')
+  world.answer(7)
+  world.add('x', 1)
+  world.go(10)
+  expect(world.onTheWire()).toEqual(['x@1:0'])
+})
+
+test('more than a broker would take in one request goes in several', () => {
+  const world = setUp()
+  world.identify()
+  for (const [partition, name] of ['a', 'b', 'c'].entries()) world.add(name, partition, 7 * 1_024 * 1_024)
+  world.go(5)
+  expect(world.onTheWire()).toEqual(['a@1:0 b@1:0', 'c@1:0'])
+})
+
 test('a batch follows its leader to another node with the same sequence', () => {
   const world = sending('a')
   world.answer(6)
@@ -273,6 +289,9 @@ test('a batch that may be stored is never split, because its halves would carry 
   world.go(105)
   world.answer(10)
   expect(world.failed).toMatchObject([{ names: ['a', 'b'], ambiguous: true }])
+  world.add('c')
+  world.go(1_000)
+  expect([world.onTheWire(), world.counts().identityRequests]).toEqual([[], 1])
 })
 
 test.each([45, 47, 59])('answer %i leaves the batch unknown: its partition goes on from 0 under a new id', (code) => {
@@ -300,6 +319,22 @@ test('other partitions finish what they sent under the old id and begin at 0 und
   expect(world.onTheWire()).toEqual(['x@1:0'])
   world.answer()
   expect(world.onTheWire()).toEqual(['y@2:0'])
+})
+
+test('when no new producer id can be had, only partitions that cannot go on under the old one reject', () => {
+  const world = setUp({ 1: 2 })
+  world.identify()
+  world.add('a', 0)
+  world.add('x', 1)
+  world.go(5)
+  world.add('b', 0)
+  world.add('y', 1)
+  world.answer(45)
+  world.step({ kind: 'unidentified', reason: 'not allowed', remedy: 'allow it', nowMs: 5 })
+  expect(world.failed.map(({ names }) => names)).toEqual([['a'], ['b']])
+  world.answer()
+  world.go(10)
+  expect(world.onTheWire()).toEqual(['y@1:1'])
 })
 
 test('a second partition that loses count under the old id needs no third one', () => {
@@ -338,6 +373,7 @@ test('at the deadline a batch on the wire is unknown, and nothing overtakes it b
   expect(world.failed).toEqual([])
   world.go(30_000)
   expect(world.failed).toMatchObject([{ names: ['a'], ambiguous: true }])
+  expect(world.counts().identityRequests).toBe(1)
   world.identify(second)
   world.add('c')
   world.go(30_004)
@@ -345,6 +381,37 @@ test('at the deadline a batch on the wire is unknown, and nothing overtakes it b
   world.answer(0, 5)
   expect(world.stored).toEqual([])
   expect(world.onTheWire()).toEqual(['bc@2:0'])
+})
+
+test('records that expired make room in their batch', () => {
+  const world = setUp({ 0: undefined })
+  world.identify()
+  world.add('a', 0, 60)
+  world.go(1_000)
+  world.add('b', 0, 30)
+  world.go(30_500)
+  world.add('c', 0, 60)
+  world.leaders[0] = 1
+  world.step({ kind: 'leadersChanged', nowMs: 30_500 })
+  expect(world.onTheWire()).toEqual(['bc@1:0'])
+})
+
+test.each([
+  [-1, true],
+  [2, false],
+  [3, false],
+  [5, true],
+  [6, true],
+  [7, true],
+  [19, false],
+  [20, true],
+  [56, true],
+])('a batch that was last answered %i and cannot be sent again is rejected with ambiguous %o', (code, ambiguous) => {
+  const world = sending('a')
+  world.answer(code)
+  world.leaders[0] = undefined
+  world.go(30_000)
+  expect(world.failed).toMatchObject([{ names: ['a'], ambiguous }])
 })
 
 test('at the deadline a batch that certainly never arrived is rejected without doubt and gives its sequence back', () => {

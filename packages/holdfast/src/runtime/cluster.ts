@@ -192,7 +192,6 @@ export class Cluster {
       const answered = await this.#askAnyone('Metadata', request, `metadata (${reason})`)
       // A broker that has just started may know nobody, not even itself.
       if (answered !== undefined && answered.answer.brokers.length > 0) {
-        failures = 0
         this.#accept(answered.node, answered.answer)
         if (request.topics.length === this.#tracked.size) return true
       } else {
@@ -237,7 +236,6 @@ export class Cluster {
       } catch (error) {
         if (!(error instanceof PortError)) throw error
         if (signal.aborted) return undefined
-        if (node === this.#lastAnswered) this.#lastAnswered = undefined
         this.#tellFailure(node, error, purpose)
       }
     }

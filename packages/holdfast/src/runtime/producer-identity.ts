@@ -22,6 +22,7 @@ export async function requestIdentity(given: {
   // −1 twice asks for a new id; anything else would claim one that we had.
   const request = { transactionalId: null, transactionTimeoutMs: requestTimeoutMs, producerId: -1, producerEpoch: -1 }
   for (let failures = 0; !signal.aborted;) {
+    // The flow asks once it has a record, whose topic is known by then, and with it the brokers.
     const { nodes } = cluster
     const node = nodes[failures % Math.max(nodes.length, 1)]
     if (node !== undefined) {
@@ -35,7 +36,6 @@ export async function requestIdentity(given: {
       }
     }
     failures++
-    if (nodes.length === 0) await cluster.refresh('a producer id is needed')
     await given.wait(failures)
   }
   return undefined

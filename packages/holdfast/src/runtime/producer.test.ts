@@ -145,11 +145,11 @@ test('batches are acknowledged by all replicas, under the producer id, with a va
 test('after a lost answer the same bytes are sent again', async () => {
   const { producer, clock, port, world } = await setUp()
   world.produce = ({ atMs }) => (atMs < 50 ? new PortError('closed', node, 'connection lost') : 46)
-  const outcome = watch(producer.send(record('a')))
+  const outcomes = ['a', 'b'].map((value) => watch(producer.send(record(value))))
   await clock.advance(500)
   const [first, again] = port.of('Produce').map(({ request }) => (request as ProduceRequest).topics[0]?.partitions[0])
   expect(again?.records).toBe(first?.records)
-  expect(outcome.value).toMatchObject({ offset: -1 })
+  expect(outcomes.map(({ value }) => value?.offset)).toEqual([-1, -1])
   expect(world.events).toContain('produce.retried')
 })
 
@@ -200,6 +200,7 @@ test('a topic that does not exist is looked for a few times and then named', asy
   await clock.advance(5_000)
   expect(outcome.error).toMatchObject({ code: 'TOPIC_MISSING' })
   expect((outcome.error as Error).message).toContain('orders')
+  expect(port.of('Metadata').at(-1)?.request).toMatchObject({ topics: ['orders'], allowAutoTopicCreation: false })
   expect(port.of('Metadata').length).toBeLessThan(10)
 })
 
@@ -228,6 +229,32 @@ test('a partition that does not exist is refused without holding up the others',
   const error = outcome.error as SendError
   expect(error.ambiguous).toBe(false)
   expect(error.message).toBe('expected a partition of orders from 0 to 5, got 6')
+})
+
+test('when a topic appears, a partition that it does not have holds up nobody', async () => {
+  const { producer, clock, stored, world } = await setUp({ partitions: 0, topicError: 3 })
+  const [first, wrong, last] = [0, 9, 0].map((partition) => watch(producer.send(record('v', { partition }))))
+  await clock.advance(50)
+  world.partitions = 6
+  world.topicError = 0
+  await clock.advance(100)
+  expect(stored).toHaveLength(2)
+  expect([first?.value?.offset, last?.value?.offset]).toEqual([0, 1])
+  await clock.advance(4_000)
+  expect(wrong?.error).toMatchObject({ code: 'SEND_FAILED', ambiguous: false })
+})
+
+test('a send to a topic that nobody can be asked about is rejected at the delivery timeout', async () => {
+  const { producer, clock, port } = await setUp()
+  const answer = port.answer
+  port.answer = (call) => (call.api === 'Metadata' ? new PortError('refused', node, 'refused') : answer(call))
+  const outcome = watch(producer.send(record('a', { topic: 'unknown' })))
+  await clock.advance(1_000)
+  void producer.send(record('b'))
+  await clock.advance(3_999)
+  expect(outcome).toEqual({})
+  await clock.advance(1)
+  expect(outcome.error).toMatchObject({ code: 'SEND_FAILED', ambiguous: false, retriable: true })
 })
 
 test('a topic that the principal may not write to is an authorization error at once', async () => {
@@ -316,6 +343,18 @@ test('a flush ends the linger and resolves when every earlier send has its outco
   expect(stored).toHaveLength(1)
   expect(flush).toEqual({ value: 'flushed' })
   expect(port.of('Produce')[0]?.atMs).toBe(0)
+})
+
+test('a flush is not mistaken by later sends that are acknowledged first', async () => {
+  const { producer, clock, stored, world } = await setUp()
+  world.produce = ({ request }) =>
+    (request as ProduceRequest).topics[0]?.partitions.some(({ index }) => index === 0) ? silence : undefined
+  void producer.send(record('a')).catch(() => undefined)
+  const flush = watch(producer.flush({ timeoutMs: 1_000 }).then(() => 'flushed'))
+  await clock.settle()
+  void producer.send(record('b', { partition: 1 }))
+  await clock.advance(10)
+  expect([stored.length, flush]).toEqual([1, {}])
 })
 
 test('a flush does not wait for later sends, and says at its deadline how many it missed', async () => {

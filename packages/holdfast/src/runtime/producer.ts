@@ -109,8 +109,8 @@ export class Producer {
       if (pending.sizeInBytes > this.#settings.heldBytesMax) throw tooLarge(pending, this.#settings.heldBytesMax)
       this.#sends++
       this.#outstanding++
+      // One that must wait needs no timer of its own: whoever fills the room has one, and each tick sets the next.
       if (this.#room.enter(pending)) this.#route(pending)
-      else this.#wakeAt(pending.deadlineMs)
     })
   }
 

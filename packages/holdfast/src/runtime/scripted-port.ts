@@ -106,7 +106,10 @@ export class ScriptedPort implements KafkaPort {
     const call = { node, api, request, options, atMs: this.#clock.monotonicMs() }
     this.calls.push(call)
     return new Promise((resolve, reject) => {
-      const fail = (kind: 'timeout' | 'aborted'): void => reject(new PortError(kind, node, `${api} ${kind}`))
+      const fail = (kind: 'timeout' | 'aborted'): void => {
+        timer.cancel()
+        reject(new PortError(kind, node, `${api} ${kind}`))
+      }
       const timer = this.#clock.setTimer(options.timeoutMs, () => fail('timeout'))
       options.signal?.addEventListener('abort', () => fail('aborted'), { once: true })
       if (options.signal?.aborted === true) fail('aborted')
