@@ -91,7 +91,7 @@ test('two members share the partitions, and when one leaves the other takes them
     ...new Set(seen.filter(({ consumer }) => consumer === name).map(({ partition }) => partition)),
   ]
   expect(partitionsOf('a').filter((partition) => partitionsOf('b').includes(partition))).toEqual([])
-  expect([...partitionsOf('a'), ...partitionsOf('b')].toSorted()).toEqual([0, 1, 2, 3, 4, 5])
+  expect(new Set([...partitionsOf('a'), ...partitionsOf('b')])).toEqual(new Set([0, 1, 2, 3, 4, 5]))
 
   await leaving.pop()?.()
   await until(() => membersOf('two') === 1 && kafka.core.group('two')?.state === 'stable')

@@ -22,7 +22,7 @@ import { type BrokerClock } from './clock.ts'
 import { type BrokerNode, Cluster, type Partition, type Topic, type TopicSpec } from './cluster.ts'
 import { ConnectionClosed, CoreConnection } from './connection.ts'
 import { type BrokerEvent, type HistoryEntry } from './events.ts'
-import { type Fault, type FaultContext, type FaultDecision, Faults } from './faults.ts'
+import { type FaultContext, type FaultDecision, Faults } from './faults.ts'
 import { FetchSessions } from './fetch-sessions.ts'
 import { type GroupView, viewGroup } from './group-view.ts'
 import { History } from './history.ts'
@@ -182,7 +182,7 @@ export class BrokerCore {
     api: A,
     fault: (request: RequestOf<A>, context: FaultContext) => FaultDecision | Promise<FaultDecision>,
   ): () => void {
-    return this.#faults.add(api, fault as Fault)
+    return this.#faults.add(api, fault)
   }
 
   /** The newest requests and their answers, oldest first. */

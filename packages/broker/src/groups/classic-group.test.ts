@@ -2,7 +2,8 @@ import { beforeEach, describe, expect, test } from 'vitest'
 
 import { errorCode } from '../protocol/error-code.ts'
 import { VirtualClock } from '../testing/virtual-clock.ts'
-import { ClassicGroup, type JoinCommand } from './classic-group.ts'
+import { ClassicGroup } from './classic-group.ts'
+import { type JoinCommand } from './commands.ts'
 import { type JoinAnswer, type SyncAnswer } from './member.ts'
 
 let clock: VirtualClock

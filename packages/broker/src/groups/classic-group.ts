@@ -8,7 +8,7 @@
  *  `preparing` waits for every member to join again, `completing` for the leader to hand out the assignment. Members
  *  and their sessions belong to this file; offsets belong to `offsets.ts`, which asks it whether a commit is allowed. */
 
-import { type BrokerClock, type BrokerTimer } from '../core/clock.ts'
+import { type BrokerTimer } from '../core/clock.ts'
 import { errorCode, type ErrorCode } from '../protocol/error-code.ts'
 import {
   failedJoin,
@@ -16,51 +16,13 @@ import {
   hasSameProtocols,
   type JoinAnswer,
   type Member,
-  type MemberProtocol,
   noAssignment,
-  selectProtocol,
-  speaks,
   type SyncAnswer,
 } from './member.ts'
+import { type GroupOptions, type JoinCommand, type MemberStamp, type SyncCommand } from './commands.ts'
+import { Roster } from './roster.ts'
 
 export type GroupState = 'empty' | 'preparing' | 'completing' | 'stable' | 'dead'
-
-export type JoinCommand = {
-  readonly memberId: string
-  readonly groupInstanceId: string | null
-  readonly clientId: string
-  readonly sessionTimeoutMs: number
-  readonly rebalanceTimeoutMs: number
-  readonly protocolType: string
-  readonly protocols: readonly MemberProtocol[]
-  /** From JoinGroup 4 on a new member must come back with the id that it was given. */
-  readonly mustKnowMemberId: boolean
-  /** From JoinGroup 9 on a static leader that returns may be told to keep the assignment. */
-  readonly canSkipAssignment: boolean
-}
-
-export type SyncCommand = {
-  readonly memberId: string
-  readonly groupInstanceId: string | null
-  readonly generationId: number
-  readonly protocolType: string | null
-  readonly protocolName: string | null
-  readonly assignments: readonly { readonly memberId: string; readonly assignment: Buffer }[]
-}
-
-export type MemberStamp = {
-  readonly memberId: string
-  readonly groupInstanceId: string | null
-  readonly generationId: number
-}
-
-export type GroupOptions = {
-  readonly clock: BrokerClock
-  readonly newMemberId: (prefix: string) => string
-  /** `group.initial.rebalance.delay.ms` */
-  readonly rebalanceDelayMs: number
-  readonly onAssigned: (group: ClassicGroup) => void
-}
 
 /** How long a member may wait for its first join to be answered (`CLASSIC_GROUP_NEW_MEMBER_JOIN_TIMEOUT_MS`). */
 const newMemberTimeoutMs = 5 * 60 * 1000
@@ -68,8 +30,7 @@ const newMemberTimeoutMs = 5 * 60 * 1000
 export class ClassicGroup {
   readonly id: string
   readonly #options: GroupOptions
-  readonly #members = new Map<string, Member>()
-  readonly #staticMembers = new Map<string, string>()
+  readonly #roster = new Roster()
   /** Ids handed out with MEMBER_ID_REQUIRED whose owners have not come back yet. */
   readonly #pendingJoins = new Map<string, BrokerTimer>()
   readonly #pendingSyncs = new Set<string>()
@@ -77,7 +38,6 @@ export class ClassicGroup {
   #generation = 0
   #protocolType: string | null = null
   #protocolName: string | null = null
-  #leaderId = ''
   #joinTimer: BrokerTimer | undefined
   #syncTimer: BrokerTimer | undefined
   /** While the first members of an empty group gather, a full house does not end the wait. */
@@ -106,11 +66,11 @@ export class ClassicGroup {
   }
 
   get leaderId(): string {
-    return this.#leaderId
+    return this.#roster.leaderId
   }
 
   get members(): readonly Member[] {
-    return [...this.#members.values()]
+    return this.#roster.all
   }
 
   // --- joining ---
@@ -125,27 +85,15 @@ export class ClassicGroup {
       this.#pendingJoins.delete(memberId)
       return this.#add(memberId, command)
     }
-    const refusal = this.#checkIdentity(memberId, groupInstanceId)
+    const refusal = this.#roster.identityProblem(memberId, groupInstanceId)
     if (refusal !== undefined) return failedJoin(refusal, memberId)
-    return this.#joinAgain(this.#members.get(memberId) as Member, command)
+    return this.#joinAgain(this.#roster.get(memberId) as Member, command)
   }
 
   #accepts(command: JoinCommand): boolean {
     if (command.protocolType === '' || command.protocols.length === 0) return false
-    if (this.#members.size === 0) return true
-    return (
-      command.protocolType === this.#protocolType &&
-      command.protocols.some(({ name }) => this.members.every((member) => speaks(member, name)))
-    )
-  }
-
-  #checkIdentity(memberId: string, groupInstanceId: string | null): ErrorCode | undefined {
-    if (groupInstanceId !== null) {
-      const owner = this.#staticMembers.get(groupInstanceId)
-      if (owner === undefined) return errorCode.unknownMemberId
-      if (owner !== memberId) return errorCode.fencedInstanceId
-    }
-    return this.#members.has(memberId) ? undefined : errorCode.unknownMemberId
+    if (this.#roster.size === 0) return true
+    return command.protocolType === this.#protocolType && this.#roster.sharesProtocol(command.protocols)
   }
 
   #joinNew(command: JoinCommand): Promise<JoinAnswer> | JoinAnswer {
@@ -162,7 +110,7 @@ export class ClassicGroup {
   #joinNewStatic(command: JoinCommand): Promise<JoinAnswer> | JoinAnswer {
     const groupInstanceId = command.groupInstanceId as string
     const memberId = this.#options.newMemberId(groupInstanceId)
-    const previousId = this.#staticMembers.get(groupInstanceId)
+    const previousId = this.#roster.memberIdOf(groupInstanceId)
     return previousId === undefined ? this.#add(memberId, command) : this.#replace(previousId, memberId, command)
   }
 
@@ -180,10 +128,8 @@ export class ClassicGroup {
       answerJoin: undefined,
       answerSync: undefined,
     }
-    if (this.#members.size === 0) this.#protocolType = command.protocolType
-    this.#members.set(memberId, member)
-    if (this.#leaderId === '') this.#leaderId = memberId
-    if (member.groupInstanceId !== null) this.#staticMembers.set(member.groupInstanceId, memberId)
+    if (this.#roster.size === 0) this.#protocolType = command.protocolType
+    this.#roster.add(member)
     if (this.#isGathering) this.#newMemberArrived = true
     this.#renewSession(member, newMemberTimeoutMs)
     const answer = waitForJoin(member)
@@ -201,7 +147,7 @@ export class ClassicGroup {
         return isUnchanged ? this.#joinAnswer(member) : this.#updateAndWait(member, command)
       case 'stable':
         // A leader joins again when it wants a new assignment, a follower when it missed an answer.
-        return isUnchanged && member.memberId !== this.#leaderId
+        return isUnchanged && member.memberId !== this.#roster.leaderId
           ? this.#joinAnswer(member)
           : this.#updateAndWait(member, command)
       case 'empty':
@@ -226,39 +172,33 @@ export class ClassicGroup {
 
   /** A static member came back without its id: the new process takes the old one's place and the old one is fenced. */
   #replace(previousId: string, memberId: string, command: JoinCommand): Promise<JoinAnswer> | JoinAnswer {
-    const member = this.#members.get(previousId) as Member
-    const previousLeaderId = this.#leaderId
+    const member = this.#roster.get(previousId) as Member
+    const previousLeaderId = this.#roster.leaderId
     this.#settle(member, errorCode.fencedInstanceId)
-    member.session?.cancel()
-    const members = this.members
-    this.#members.clear()
-    for (const each of members) this.#members.set(each === member ? memberId : each.memberId, each)
-    member.memberId = memberId
-    this.#staticMembers.set(command.groupInstanceId as string, memberId)
+    this.#roster.rename(member, memberId)
     if (this.#pendingSyncs.delete(previousId)) this.#pendingSyncs.add(memberId)
-    if (previousLeaderId === previousId) this.#leaderId = memberId
     this.#update(member, command)
     this.#renewSession(member)
-    if (this.#state !== 'stable' || selectProtocol(this.members) !== this.#protocolName) {
+    if (this.#state !== 'stable' || this.#roster.selectProtocol() !== this.#protocolName) {
       const answer = waitForJoin(member)
       this.#rebalanceOrComplete()
       return answer
     }
     if (command.canSkipAssignment) {
-      return { ...this.#joinAnswer(member), skipAssignment: memberId === this.#leaderId }
+      return { ...this.#joinAnswer(member), skipAssignment: memberId === this.#roster.leaderId }
     }
     // Told that somebody else leads, an old client takes its assignment from SyncGroup and computes none.
     return { ...this.#joinAnswer(member), leader: previousLeaderId, members: [] }
   }
 
   #joinAnswer(member: Member): JoinAnswer {
-    const isLeader = member.memberId === this.#leaderId
+    const isLeader = member.memberId === this.#roster.leaderId
     return {
       errorCode: errorCode.none,
       generationId: this.#generation,
       protocolType: this.#protocolType,
       protocolName: this.#protocolName,
-      leader: this.#leaderId,
+      leader: this.#roster.leaderId,
       skipAssignment: false,
       memberId: member.memberId,
       members: isLeader ? this.members.map((each) => this.#memberForLeader(each)) : [],
@@ -280,7 +220,7 @@ export class ClassicGroup {
 
   #startRebalance(): void {
     if (this.#state === 'completing') {
-      for (const member of this.#members.values()) {
+      for (const member of this.members) {
         member.assignment = noAssignment
         // While it waited for us its session may have passed without effect, so it starts anew.
         if (member.answerSync !== undefined) this.#renewSession(member)
@@ -291,9 +231,9 @@ export class ClassicGroup {
     this.#pendingSyncs.clear()
     const wasEmpty = this.#state === 'empty'
     this.#state = 'preparing'
-    if (wasEmpty) return this.#gather(this.#rebalanceTimeoutMs())
+    if (wasEmpty) return this.#gather(this.#roster.rebalanceTimeoutMs)
     this.#joinTimer?.cancel()
-    this.#joinTimer = this.#options.clock.setTimer(this.#rebalanceTimeoutMs(), () => this.#completeJoins())
+    this.#joinTimer = this.#options.clock.setTimer(this.#roster.rebalanceTimeoutMs, () => this.#completeJoins())
     this.#completeJoinsIfAll()
   }
 
@@ -309,13 +249,9 @@ export class ClassicGroup {
     })
   }
 
-  #rebalanceTimeoutMs(): number {
-    return Math.max(0, ...this.members.map((member) => member.rebalanceTimeoutMs))
-  }
-
   #completeJoinsIfAll(): void {
     if (this.#state !== 'preparing' || this.#isGathering || this.#pendingJoins.size > 0) return
-    if (this.members.every((member) => member.answerJoin !== undefined)) this.#completeJoins()
+    if (this.#roster.haveAllJoined) this.#completeJoins()
   }
 
   #completeJoins(): void {
@@ -324,18 +260,18 @@ export class ClassicGroup {
     for (const member of this.members) {
       if (member.answerJoin === undefined && member.groupInstanceId === null) this.#drop(member)
     }
-    if (this.#members.size > 0 && !this.#electJoinedLeader()) {
-      this.#joinTimer = this.#options.clock.setTimer(this.#rebalanceTimeoutMs(), () => this.#completeJoins())
+    if (this.#roster.size > 0 && !this.#roster.electJoinedLeader()) {
+      this.#joinTimer = this.#options.clock.setTimer(this.#roster.rebalanceTimeoutMs, () => this.#completeJoins())
       return
     }
     this.#generation += 1
-    if (this.#members.size === 0) {
+    if (this.#roster.size === 0) {
       this.#state = 'empty'
       this.#protocolName = null
       return
     }
     this.#state = 'completing'
-    this.#protocolName = selectProtocol(this.members) ?? null
+    this.#protocolName = this.#roster.selectProtocol()
     for (const member of this.members) {
       this.#pendingSyncs.add(member.memberId)
       this.#renewSession(member)
@@ -343,21 +279,14 @@ export class ClassicGroup {
       this.#answerJoin(member, this.#joinAnswer(member))
     }
     this.#syncTimer?.cancel()
-    this.#syncTimer = this.#options.clock.setTimer(this.#rebalanceTimeoutMs(), () => this.#expireSyncs())
-  }
-
-  #electJoinedLeader(): boolean {
-    if (this.#members.get(this.#leaderId)?.answerJoin !== undefined) return true
-    const joined = this.members.find((member) => member.answerJoin !== undefined)
-    if (joined !== undefined) this.#leaderId = joined.memberId
-    return joined !== undefined
+    this.#syncTimer = this.#options.clock.setTimer(this.#roster.rebalanceTimeoutMs, () => this.#expireSyncs())
   }
 
   /** Members that joined and never asked for their assignment would stall the group for ever. */
   #expireSyncs(): void {
     if (this.#pendingSyncs.size === 0) return
     for (const memberId of this.#pendingSyncs) {
-      const member = this.#members.get(memberId)
+      const member = this.#roster.get(memberId)
       if (member !== undefined) this.#drop(member)
     }
     this.#pendingSyncs.clear()
@@ -373,7 +302,7 @@ export class ClassicGroup {
     if (differs(command.protocolType, this.#protocolType) || differs(command.protocolName, this.#protocolName)) {
       return failedSync(errorCode.inconsistentGroupProtocol)
     }
-    const member = this.#members.get(command.memberId) as Member
+    const member = this.#roster.get(command.memberId) as Member
     switch (this.#state) {
       case 'empty':
         return failedSync(errorCode.unknownMemberId)
@@ -394,7 +323,7 @@ export class ClassicGroup {
     const answer = new Promise<SyncAnswer>((resolve) => {
       member.answerSync = resolve
     })
-    if (member.memberId !== this.#leaderId) return answer
+    if (member.memberId !== this.#roster.leaderId) return answer
     const given = new Map(command.assignments.map(({ memberId, assignment }) => [memberId, assignment]))
     this.#state = 'stable'
     for (const each of this.members) {
@@ -423,12 +352,12 @@ export class ClassicGroup {
     const refusal = this.#checkStamp(stamp)
     if (refusal !== undefined) return refusal
     if (this.#state === 'empty') return errorCode.unknownMemberId
-    this.#renewSession(this.#members.get(stamp.memberId) as Member)
+    this.#renewSession(this.#roster.get(stamp.memberId) as Member)
     return this.#state === 'preparing' ? errorCode.rebalanceInProgress : errorCode.none
   }
 
   #checkStamp({ memberId, groupInstanceId, generationId }: MemberStamp): ErrorCode | undefined {
-    const refusal = this.#checkIdentity(memberId, groupInstanceId)
+    const refusal = this.#roster.identityProblem(memberId, groupInstanceId)
     if (refusal !== undefined) return refusal
     return generationId === this.#generation ? undefined : errorCode.illegalGeneration
   }
@@ -442,16 +371,16 @@ export class ClassicGroup {
       this.#completeJoinsIfAll()
       return errorCode.none
     }
-    const id = memberId === '' && groupInstanceId !== null ? this.#staticMembers.get(groupInstanceId) : memberId
-    const refusal = id === undefined ? errorCode.unknownMemberId : this.#checkIdentity(id, groupInstanceId)
+    const id = memberId === '' && groupInstanceId !== null ? this.#roster.memberIdOf(groupInstanceId) : memberId
+    const refusal = id === undefined ? errorCode.unknownMemberId : this.#roster.identityProblem(id, groupInstanceId)
     if (refusal !== undefined) return refusal
-    this.#remove(this.#members.get(id as string) as Member)
+    this.#remove(this.#roster.get(id as string) as Member)
     return errorCode.none
   }
 
   /** Ends a session now, as its timer would. Returns whether there was such a member. */
   expire(memberId: string): boolean {
-    const member = this.#members.get(memberId)
+    const member = this.#roster.get(memberId)
     if (member !== undefined) this.#remove(member)
     return member !== undefined
   }
@@ -474,10 +403,8 @@ export class ClassicGroup {
   #drop(member: Member): void {
     member.session?.cancel()
     this.#settle(member, errorCode.unknownMemberId)
-    this.#members.delete(member.memberId)
+    this.#roster.remove(member)
     this.#pendingSyncs.delete(member.memberId)
-    if (member.groupInstanceId !== null) this.#staticMembers.delete(member.groupInstanceId)
-    if (this.#leaderId === member.memberId) this.#leaderId = this.members[0]?.memberId ?? ''
   }
 
   #settle(member: Member, code: ErrorCode): void {
@@ -510,7 +437,7 @@ export class ClassicGroup {
     const refusal = this.#checkStamp(stamp)
     if (refusal !== undefined) return refusal
     if (this.#state === 'completing') return errorCode.rebalanceInProgress
-    this.#renewSession(this.#members.get(stamp.memberId) as Member)
+    this.#renewSession(this.#roster.get(stamp.memberId) as Member)
     return errorCode.none
   }
 

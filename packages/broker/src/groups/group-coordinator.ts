@@ -4,7 +4,8 @@
 
 import { type BrokerClock, randomUuid } from '../core/clock.ts'
 import { errorCode, type ErrorCode } from '../protocol/error-code.ts'
-import { ClassicGroup, type MemberStamp } from './classic-group.ts'
+import { ClassicGroup } from './classic-group.ts'
+import { type MemberStamp } from './commands.ts'
 import { GroupOffsets } from './offsets.ts'
 
 export type CoordinatorOptions = {

@@ -9,7 +9,6 @@ import {
   type BatchHeader,
   controlRecord,
   encodeBatch,
-  type NewRecord,
   readBatchHeader,
   readRecords,
   stampAppendTime,
@@ -241,7 +240,7 @@ export class PartitionLog {
 
 function rewritten(batch: StoredBatch, kept: readonly StoredRecord[]): StoredBatch {
   const { header } = batch
-  const bytes = encodeBatch(kept as readonly NewRecord[], {
+  const bytes = encodeBatch(kept, {
     ...header,
     nowMs: header.baseTimestampMs,
     offsetDeltas: kept.map((record) => record.offset - header.baseOffset),

@@ -2,7 +2,7 @@
 
 import { frameBytesMax } from '../core/limits.ts'
 import { type ApiName, codecOf, isFlexible } from '../protocol/apis.ts'
-import { MalformedFrame, WireReader, WireWriter } from '../protocol/wire.ts'
+import { MalformedFrame, type WireReader, WireWriter } from '../protocol/wire.ts'
 
 const lengthBytes = 4
 /** API key, version and correlation id: no request is shorter. */

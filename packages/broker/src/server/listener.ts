@@ -1,8 +1,7 @@
 /** One node's listening socket, on loopback only: this broker has no business on a network. */
 
 import { once } from 'node:events'
-import { createServer as createPlainServer, type Server, type Socket } from 'node:net'
-import { type AddressInfo } from 'node:net'
+import { type AddressInfo, createServer as createPlainServer, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
 
 import { connectionsMax } from '../core/limits.ts'
