@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { startAt } from '../model/next-offset.ts'
 import { type Order } from '../model/settings.ts'
 import { groupCodes } from './group-codes.ts'
-import { chunkOf, MemberRig, offsets, type TestRecord } from './member-rig.ts'
+import { chunkOf, MemberRig, offsets, type TestRecord } from './member-rig.fixture.ts'
 import { explain, memberHealth, subscriptionStatus } from './status.ts'
 
 describe('permits', () => {

@@ -1,116 +1,39 @@
 /** Decides everything about one member of one group in this process: it owns the membership, the partitions, the
  *  subscriptions with their permits, the fetches and the rhythm of commits, and holds them together. Pure: time arrives in
  *  events, work leaves through `effects`, and the same events always lead to the same effects in the same order.
- *
- *  Giving partitions back, for a rebalance or for good, goes through three steps: *draining* (nothing new starts, running
- *  attempts end), *handing back* (one last commit), then every ownership is over and its epoch with it (R3, R4, R32). */
-import { type NextOffset } from '../model/next-offset.ts'
+ *  How partitions are given back, `Departure` decides. */
 import { type GroupSettings } from '../model/settings.ts'
 import { partitionName, type TopicPartition } from '../model/topic-partition.ts'
 import { Commits } from './commits.ts'
-import { type CommitOffset, type Identity, type JoinAnswer, type MemberEffects, type Stamp } from './effects.ts'
+import { Departure } from './departure.ts'
+import { type MemberEffects, type Stamp } from './effects.ts'
 import { type Entry } from './entry.ts'
-import { Fetches, type FetchedPartition } from './fetches.ts'
+import { Fetches } from './fetches.ts'
 import { groupCodes } from './group-codes.ts'
+import { type Leader, type MemberEvent, type StartPosition } from './member-events.ts'
 import { Membership } from './membership.ts'
-import { PartitionFlow, type RecordView } from './partition-flow.ts'
+import { Ownerships } from './ownerships.ts'
+import { type PartitionFlow, type RecordView } from './partition-flow.ts'
 import { type AttemptResult, SubscriptionFlow } from './subscription-flow.ts'
 
-/** Where to start on an assigned partition. `committed` is null when nothing was committed before. */
-export type StartPosition = TopicPartition & {
-  readonly position: NextOffset
-  readonly committed: NextOffset | null
-  readonly leaderEpoch: number
-}
-
-export type Leader = TopicPartition & {
-  readonly nodeId: number
-  readonly leaderEpoch: number
-  readonly topicId: string
-}
-
-/** Everything that can happen to a member. `stamp`s and epochs come back as they were sent. */
-export type MemberEvent<R> =
-  | { readonly kind: 'start' }
-  | { readonly kind: 'tick' }
-  | { readonly kind: 'joined'; readonly stamp: Stamp; readonly answer: JoinAnswer }
-  | {
-      readonly kind: 'synced'
-      readonly stamp: Stamp
-      readonly errorCode: number
-      readonly partitions: readonly TopicPartition[]
-    }
-  | { readonly kind: 'joinFailed'; readonly stamp: Stamp }
-  | { readonly kind: 'heartbeatAnswered'; readonly stamp: Stamp; readonly errorCode: number }
-  | { readonly kind: 'heartbeatFailed'; readonly stamp: Stamp }
-  | { readonly kind: 'positioned'; readonly stamp: Stamp; readonly starts: readonly StartPosition[] }
-  | { readonly kind: 'refused'; readonly stamp: Stamp; readonly errorCode: number; readonly what: string }
-  | { readonly kind: 'leaders'; readonly leaders: readonly Leader[] }
-  | { readonly kind: 'partitionsChanged'; readonly reason: string }
-  | {
-      readonly kind: 'fetched'
-      readonly nodeId: number
-      readonly stamp: number
-      readonly sessionId: number
-      readonly partitions: readonly FetchedPartition<R>[]
-    }
-  | {
-      readonly kind: 'fetchFailed'
-      readonly nodeId: number
-      readonly stamp: number
-      readonly reason: string
-      readonly isSessionLost: boolean
-    }
-  | {
-      readonly kind: 'relocated'
-      readonly at: TopicPartition
-      readonly epoch: number
-      readonly position: NextOffset
-      readonly reason: string
-    }
-  | {
-      readonly kind: 'committed'
-      readonly stamp: Stamp
-      readonly identity: Identity
-      readonly results: readonly (CommitOffset & { readonly errorCode: number })[]
-    }
-  | { readonly kind: 'commitFailed'; readonly stamp: Stamp; readonly reason: string }
-  | { readonly kind: 'paused'; readonly topic: string }
-  | { readonly kind: 'resumed'; readonly topic: string }
-  | { readonly kind: 'drain'; readonly drainMs: number }
-  | { readonly kind: 'leave'; readonly budgetMs: number }
-
-/** `quiet` from the first call of `drain` on, `leaving` once the last commit may be sent. */
-type Ending = 'no' | 'quiet' | 'leaving'
+export { type Leader, type MemberEvent, type StartPosition } from './member-events.ts'
 
 export class MemberFlow<R> {
   readonly settings: GroupSettings
   readonly membership: Membership
   readonly subscriptions: ReadonlyMap<string, SubscriptionFlow<R>>
-  readonly partitions = new Map<string, PartitionFlow<R>>()
   /** Whether the partitions of this generation are known and open. */
   isPositioned = false
-  readonly #view: RecordView<R>
   readonly #commits: Commits<R>
   readonly #fetches: Fetches<R>
-  /** Attempts that outlived the ownership of their partition. */
-  readonly #leftovers = new Map<string, Set<Entry<R>>>()
-  #epoch = 0
-  #ending: Ending = 'no'
-  #drainUntilMs = Infinity
-  #handBackUntilMs = Infinity
-  #hasAbortedDrain = false
-  #isDrainedTold = false
-  #isFinished = false
-  #pausedTopics = new Set<string>()
-  #leaders = new Map<string, Leader>()
+  readonly #ownerships: Ownerships<R>
+  readonly #departure: Departure<R>
   /** The sink and the time of the step under way. */
   #effects!: MemberEffects<R>
   #nowMs = 0
 
   constructor(settings: GroupSettings, view: RecordView<R>, random: () => number) {
     this.settings = settings
-    this.#view = view
     this.subscriptions = new Map(
       settings.subscriptions.map((each) => [each.topic, new SubscriptionFlow<R>(each, random)]),
     )
@@ -121,6 +44,22 @@ export class MemberFlow<R> {
     })
     this.#commits = new Commits(settings, random)
     this.#fetches = new Fetches(settings.fetch, random)
+    this.#ownerships = new Ownerships(view)
+    this.#departure = new Departure({
+      settings,
+      membership: this.membership,
+      commits: this.#commits,
+      ownerships: this.#ownerships,
+      subscriptions: this.subscriptions,
+      commit: () => this.#commit(),
+      close: (flow) => this.#close(flow),
+      roundEnded: () => this.#roundEnded(),
+    })
+  }
+
+  /** What is owned now, by name. */
+  get partitions(): ReadonlyMap<string, PartitionFlow<R>> {
+    return this.#ownerships.partitions
   }
 
   step(event: MemberEvent<R>, nowMs: number, effects: MemberEffects<R>): void {
@@ -155,17 +94,6 @@ export class MemberFlow<R> {
     this.#refill(entry.owner)
   }
 
-  /** Attempts that outlived the ownership of their partition and have not settled. */
-  get leftovers(): number {
-    let running = 0
-    for (const leftovers of this.#leftovers.values()) running += leftovers.size
-    return running
-  }
-
-  get isEnding(): boolean {
-    return this.#ending !== 'no'
-  }
-
   /** Ends a turn of `attemptEnded`: commits, fetches and goes on with a drain, if it is time. */
   settle(nowMs: number, effects: MemberEffects<R>): void {
     this.#begin(nowMs, effects)
@@ -174,12 +102,7 @@ export class MemberFlow<R> {
 
   /** When the next `tick` is due, at the latest. */
   get nextWakeMs(): number {
-    let wakeMs = Math.min(
-      this.membership.nextWakeMs,
-      this.#fetches.nextWakeMs,
-      this.#drainUntilMs,
-      this.#handBackUntilMs,
-    )
+    let wakeMs = Math.min(this.membership.nextWakeMs, this.#fetches.nextWakeMs, this.#departure.nextWakeMs)
     for (const subscription of this.subscriptions.values()) wakeMs = Math.min(wakeMs, subscription.nextWakeMs)
     return this.membership.isMember ? Math.min(wakeMs, this.#commits.nextWakeMs) : wakeMs
   }
@@ -229,21 +152,18 @@ export class MemberFlow<R> {
       case 'resumed':
         return this.#resumeTopic(event.topic)
       case 'drain':
-        return this.#drain(event.drainMs)
+        return this.#departure.drain(event.drainMs, this.#nowMs)
       case 'leave':
-        return this.#leave(event.budgetMs)
+        return this.#departure.leave(event.budgetMs, this.#nowMs)
     }
   }
 
   /** What follows from any event: starts, fetches, commits, and the next step of a drain. */
   #proceed(): void {
     for (const subscription of this.subscriptions.values()) if (subscription.hasReady) this.#dispatch(subscription)
-    if (this.#isHandingBack) this.#handBack()
-    else if (this.#ending === 'leaving') this.#giveBack()
-    else if (this.membership.phase === 'draining') this.#drainOn()
-    else if (this.#ending === 'quiet' && !this.membership.isMember) this.#tellDrained()
+    this.#departure.proceed(this.#nowMs, this.#effects)
     if (this.membership.phase === 'stable') this.#fetches.fetchWhatMay(this.partitions, this.#nowMs, this.#effects)
-    if (this.#commits.rhythm.nextWakeMs <= this.#nowMs && !this.#isHandingBack) this.#commit()
+    if (this.#commits.rhythm.nextWakeMs <= this.#nowMs && !this.#departure.isHandingBack) this.#commit()
   }
 
   #tick(): void {
@@ -266,7 +186,7 @@ export class MemberFlow<R> {
   #assigned(partitions: readonly TopicPartition[]): void {
     this.#commits.rhythm.reset()
     const { identity, stamp, isLeader } = this.membership
-    if (this.#ending !== 'no') return
+    if (this.#departure.isEnding) return
     this.#effects.emit('group.joined', { group: this.settings.group, isLeader, ...identity })
     this.isPositioned = partitions.length === 0
     if (!this.isPositioned) this.#effects.resolvePositions(stamp, identity, partitions)
@@ -279,68 +199,50 @@ export class MemberFlow<R> {
     this.#fetches.changed()
   }
 
-  /** A new ownership begins, with an epoch of its own. */
-  #open(start: StartPosition): PartitionFlow<R> | undefined {
+  #open(start: StartPosition): void {
     const subscription = this.subscriptions.get(start.topic)
-    if (subscription === undefined) return undefined
-    const name = partitionName(start)
-    const flow = new PartitionFlow<R>({
-      ...start,
-      epoch: ++this.#epoch,
-      settings: subscription.settings,
-      view: this.#view,
-      leftovers: [...(this.#leftovers.get(name) ?? [])],
-    })
-    flow.leader = this.#leaders.get(name) ?? null
-    if (this.#pausedTopics.has(start.topic)) flow.pause('user')
-    this.partitions.set(name, flow)
+    if (subscription === undefined) return
+    const flow = this.#ownerships.open(start, subscription.settings)
     if (flow.isDirty) this.#commits.rhythm.note(0, this.#nowMs)
     const { group } = this.settings
     this.#effects.emit('partition.assigned', { group, at: at(flow), epoch: flow.epoch, from: start.position })
-    return flow
   }
 
-  /** Ends an ownership; attempts that still run keep their lanes until they settle. */
   #close(flow: PartitionFlow<R>): void {
-    const stillRunning = flow.close()
+    this.#ownerships.close(flow)
     this.subscriptions.get(flow.topic)?.remember(flow)
-    const name = partitionName(flow)
-    this.partitions.delete(name)
-    if (stillRunning.length === 0) return
-    const leftovers = this.#leftovers.get(name) ?? new Set()
-    for (const entry of stillRunning) leftovers.add(entry)
-    this.#leftovers.set(name, leftovers)
   }
 
   #leftoverEnded(entry: Entry<R>, subscription: SubscriptionFlow<R>): void {
-    const { topic, partition, epoch } = entry.owner
-    const name = partitionName(entry.owner)
+    const { epoch } = entry.owner
     const { group } = this.settings
     entry.state = 'finished'
-    this.#leftovers.get(name)?.delete(entry)
-    this.#effects.emit('attempt.stale', { group, at: { topic, partition }, offset: entry.offset, epoch })
-    const next = this.partitions.get(name)?.releaseLeftover(entry) ?? null
+    this.#effects.emit('attempt.stale', { group, at: at(entry.owner), offset: entry.offset, epoch })
+    const next = this.#ownerships.leftoverEnded(entry)
     if (next !== null) subscription.enqueue(next)
     this.#dispatch(subscription)
   }
 
-  #lost(reason: string): void {
-    this.#effects.emit('group.lost', { group: this.settings.group, reason })
-    for (const flow of [...this.partitions.values()]) {
-      this.subscriptions.get(flow.topic)?.abortAll(flow, 'lost', this.#nowMs, this.#effects)
-      this.#close(flow)
-      const { group } = this.settings
-      this.#effects.emit('partition.lost', { group, at: at(flow), epoch: flow.epoch, reason })
-    }
-    this.#forgetRound()
+  #rebalancing(reason: string): void {
+    this.#effects.emit('group.rebalancing', { group: this.settings.group, reason })
+    this.#departure.rebalance(this.#nowMs)
   }
 
-  /** A drain, a hand-back and the fetches of this membership are over. */
-  #forgetRound(): void {
+  #lost(reason: string): void {
+    const { group } = this.settings
+    this.#effects.emit('group.lost', { group, reason })
+    for (const flow of this.#ownerships.all()) {
+      this.subscriptions.get(flow.topic)?.abortAll(flow, 'lost', this.#nowMs, this.#effects)
+      this.#close(flow)
+      this.#effects.emit('partition.lost', { group, at: at(flow), epoch: flow.epoch, reason })
+    }
+    this.#departure.forget()
+    this.#roundEnded()
+  }
+
+  /** Whatever was under way for the ownerships that ended is over. */
+  #roundEnded(): void {
     this.isPositioned = false
-    this.#drainUntilMs = Infinity
-    this.#handBackUntilMs = Infinity
-    this.#hasAbortedDrain = false
     this.#commits.rhythm.reset()
     this.#fetches.reset()
   }
@@ -350,116 +252,6 @@ export class MemberFlow<R> {
     if (event.stamp !== this.membership.stamp) return
     if (event.errorCode === groupCodes.rebalanceInProgress) this.membership.rebalance(event.what)
     else this.membership.fenced(event.errorCode, event.what, this.#nowMs, this.#effects)
-  }
-
-  // ── giving back ──
-
-  #rebalancing(reason: string): void {
-    this.#effects.emit('group.rebalancing', { group: this.settings.group, reason })
-    this.#quieten('revoke', this.settings.drainAtRevokeMs)
-  }
-
-  #quieten(why: 'revoke' | 'stop', drainMs: number): void {
-    for (const flow of this.partitions.values()) flow.quieten(why)
-    this.#drainUntilMs = Math.min(this.#drainUntilMs, this.#nowMs + drainMs)
-  }
-
-  /** Stop for good: nothing new starts, what started may end. */
-  #drain(drainMs: number): void {
-    if (this.#ending !== 'no') return
-    this.#ending = 'quiet'
-    const wasStable = this.membership.phase === 'stable'
-    this.membership.drain()
-    this.#quieten(wasStable ? 'stop' : 'revoke', drainMs)
-  }
-
-  #drainOn(): void {
-    if (this.#nowMs >= this.#drainUntilMs && !this.#hasAbortedDrain) this.#abortDrain()
-    const isDrained = [...this.partitions.values()].every((flow) => flow.isDrained)
-    if (!isDrained && this.#nowMs < this.#drainUntilMs) return
-    if (this.#ending === 'no') this.#beginHandBack(this.#handBackMs)
-    else if (this.#ending === 'quiet') this.#tellDrained()
-  }
-
-  /** Attempts that outlive the drain are told to end. At a stop they get a moment to obey, so that their outcome is known;
-   *  at a rebalance the rest of the group is waiting. */
-  #abortDrain(): void {
-    this.#hasAbortedDrain = true
-    const reason = this.#ending === 'no' ? 'revoked' : 'stopped'
-    let isRunning = false
-    for (const flow of this.partitions.values()) {
-      isRunning ||= flow.running > 0
-      flow.quieten('revoke')
-      this.subscriptions.get(flow.topic)?.abortAll(flow, reason, this.#nowMs, this.#effects)
-    }
-    if (isRunning && this.#ending !== 'no') this.#drainUntilMs = this.#nowMs + abortPatienceMs
-  }
-
-  get #isHandingBack(): boolean {
-    return this.#handBackUntilMs !== Infinity
-  }
-
-  #tellDrained(): void {
-    if (this.#isDrainedTold) return
-    this.#isDrainedTold = true
-    this.#drainUntilMs = Infinity
-    this.#effects.drained()
-  }
-
-  /** How long the last commit before a rejoin may take: a part of what the group waits for us. */
-  get #handBackMs(): number {
-    return Math.min(5_000, this.settings.rebalanceTimeoutMs / 4)
-  }
-
-  #beginHandBack(budgetMs: number): void {
-    this.#drainUntilMs = Infinity
-    this.#handBackUntilMs = this.#nowMs + budgetMs
-    this.#handBack()
-  }
-
-  /** One last commit, repeated while it fails in a way that passes and the budget lasts. */
-  #handBack(): void {
-    const isDirty = [...this.partitions.values()].some((flow) => flow.isDirty)
-    const isTimeUp = this.#nowMs >= this.#handBackUntilMs || !this.membership.isMember
-    if (!isTimeUp && this.#commits.rhythm.isInFlight) return
-    if (!isTimeUp && isDirty && this.membership.holdsLease(this.#nowMs)) {
-      if (this.#commits.rhythm.mayHurry(this.#nowMs)) this.#commit()
-      return
-    }
-    this.#giveBack()
-  }
-
-  #giveBack(): void {
-    const { group } = this.settings
-    const uncommitted = this.#uncommitted()
-    for (const flow of [...this.partitions.values()]) {
-      const unfinished = flow.ledger.size
-      this.#close(flow)
-      const { epoch, committed } = flow
-      this.#effects.emit('partition.revoked', { group, at: at(flow), epoch, committed, abandoned: unfinished })
-    }
-    this.#forgetRound()
-    if (this.#ending === 'no') this.membership.rejoin(this.#effects)
-    if (this.#ending !== 'leaving' || this.#isFinished) return
-    this.#isFinished = true
-    this.membership.leave(this.#effects)
-    this.#effects.finished({ uncommitted, abandoned: this.leftovers })
-  }
-
-  /** Records that ended but that no acknowledged commit covers: a restart handles them again. */
-  #uncommitted(): number {
-    let records = 0
-    for (const flow of this.partitions.values()) {
-      records += flow.ledger.finishedAbove
-      if (flow.isDirty) records += Math.max(0, flow.ledger.committable() - (flow.committed ?? 0))
-    }
-    return records
-  }
-
-  #leave(budgetMs: number): void {
-    if (this.#ending === 'leaving') return
-    this.#ending = 'leaving'
-    this.#beginHandBack(budgetMs)
   }
 
   // ── records ──
@@ -529,9 +321,9 @@ export class MemberFlow<R> {
   }
 
   #leadersKnown(leaders: readonly Leader[]): void {
-    this.#leaders = new Map(leaders.map((leader) => [partitionName(leader), leader]))
+    this.#ownerships.leadersKnown(leaders)
     for (const [name, flow] of this.partitions)
-      this.#fetches.ledBy(flow, this.#leaders.get(name) ?? null, this.#effects)
+      this.#fetches.ledBy(flow, this.#ownerships.leaderOf(name), this.#effects)
     this.#fetches.changed()
   }
 
@@ -595,16 +387,11 @@ export class MemberFlow<R> {
   // ── pauses ──
 
   #pauseTopic(topic: string): void {
-    this.#pausedTopics.add(topic)
-    for (const flow of this.partitions.values()) {
-      if (flow.topic === topic && flow.pause('user')) this.#tellPaused(flow, 'user')
-    }
+    for (const flow of this.#ownerships.pauseTopic(topic)) this.#tellPaused(flow, 'user')
   }
 
   #resumeTopic(topic: string): void {
-    this.#pausedTopics.delete(topic)
-    for (const flow of this.partitions.values()) {
-      if (flow.topic !== topic || !flow.resume('user')) continue
+    for (const flow of this.#ownerships.resumeTopic(topic)) {
       this.#tellResumed(flow, 'user')
       for (const entry of flow.takeWithheld()) this.subscriptions.get(topic)?.enqueue(entry)
     }
@@ -619,9 +406,6 @@ export class MemberFlow<R> {
     this.#effects.emit('partition.resumed', { group: this.settings.group, at: at(flow), reason })
   }
 }
-
-/** How long a stop waits for aborted attempts to settle. */
-const abortPatienceMs = 500
 
 function at(flow: TopicPartition): TopicPartition {
   return { topic: flow.topic, partition: flow.partition }

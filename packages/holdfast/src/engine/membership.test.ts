@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { type JoinAnswer } from './effects.ts'
 import { groupCodes } from './group-codes.ts'
-import { MemberRig, offsets, chunkOf } from './member-rig.ts'
+import { MemberRig, offsets, chunkOf } from './member-rig.fixture.ts'
 
 const admitted: JoinAnswer = {
   errorCode: 0,

@@ -1,8 +1,26 @@
 /** Errors that users and operators meet: a code to branch on, a sentence with what was expected and what came, the cause,
  *  and what to do about it. Nobody should ever have to match on a message. */
 
+export type ErrorCode =
+  | 'SETTINGS_INVALID'
+  | 'NOT_BUILT'
+  | 'BROKER_UNREACHABLE'
+  | 'AUTHENTICATION_FAILED'
+  | 'AUTHORIZATION_FAILED'
+  | 'TOPIC_MISSING'
+  | 'KAFKA_ERROR'
+  | 'FENCED'
+  | 'HANDLER_FAILED'
+  | 'HANDLER_TIMEOUT'
+  | 'MESSAGE_INVALID'
+  | 'SEND_FAILED'
+  | 'NOT_STARTED'
+  | 'STOPPED'
+  | 'ABORTED'
+  | 'CORRUPT_RECORDS'
+
 /** Every code, with what it means. `docs/reference/errors.md` tells what to do; a test keeps the two in step. */
-export const errorCodes = {
+export const errorCodes: Readonly<Record<ErrorCode, string>> = Object.freeze({
   SETTINGS_INVALID: 'Options contradict each other or are out of range; `issues` lists all of them.',
   NOT_BUILT: 'The option exists in the design but is not built yet; it is refused instead of being ignored.',
   BROKER_UNREACHABLE: 'No bootstrap address answered within the start budget.',
@@ -19,9 +37,7 @@ export const errorCodes = {
   STOPPED: 'The app is stopping or has stopped.',
   ABORTED: 'The attempt was aborted because its partition left or the app stopped.',
   CORRUPT_RECORDS: 'A fetched batch failed its checksum or could not be understood.',
-} as const satisfies Record<string, string>
-
-export type ErrorCode = keyof typeof errorCodes
+})
 
 export type HoldfastErrorOptions = {
   readonly cause?: unknown

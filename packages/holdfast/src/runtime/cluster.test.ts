@@ -3,7 +3,7 @@ import { type MetadataResponse, type NodeAddress, PortError } from '../kafka/por
 import { type HoldfastError } from '../model/errors.ts'
 import { type HoldfastEventName } from '../observe/events.ts'
 import { Cluster } from './cluster.ts'
-import { ManualClock, type ScriptedCall, ScriptedPort, silence } from './scripted-port.ts'
+import { ManualClock, type ScriptedCall, ScriptedPort, silence } from './scripted-port.fixture.ts'
 
 const [alpha, beta, gamma] = [9_092, 9_093, 9_094].map((port) => ({ host: 'kafka', port })) as [
   NodeAddress,

@@ -6,7 +6,7 @@ import { type SendError } from '../model/errors.ts'
 import { type HoldfastEventName } from '../observe/events.ts'
 import { Cluster } from './cluster.ts'
 import { type OutgoingRecord, Producer, type SentRecord } from './producer.ts'
-import { ManualClock, type ScriptedCall, ScriptedPort, silence } from './scripted-port.ts'
+import { ManualClock, type ScriptedCall, ScriptedPort, silence } from './scripted-port.fixture.ts'
 
 const settings = {
   lingerMs: 5,

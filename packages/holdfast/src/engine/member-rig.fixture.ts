@@ -8,7 +8,7 @@ import { type Entry } from './entry.ts'
 import { type FetchOrder } from './fetch-session.ts'
 import { MemberFlow, type MemberEvent } from './member-flow.ts'
 import { type Chunk } from './partition-flow.ts'
-import { Recorded, type RecordedEffect } from './recorded.ts'
+import { Recorded, type RecordedEffect } from './recorded.fixture.ts'
 import { type AttemptResult } from './subscription-flow.ts'
 
 export type TestRecord = { readonly offset: number; readonly key: number | null }

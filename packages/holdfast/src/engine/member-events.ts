@@ -1,0 +1,69 @@
+/** Everything that can happen to a member, and what its events carry. Stamps and epochs come back as they were sent, so that
+ *  an answer of an older life can be told from one of this. */
+import { type NextOffset } from '../model/next-offset.ts'
+import { type TopicPartition } from '../model/topic-partition.ts'
+import { type CommitOffset, type Identity, type JoinAnswer, type Stamp } from './effects.ts'
+import { type FetchedPartition } from './fetches.ts'
+
+/** Where to start on an assigned partition. `committed` is null when nothing was committed before. */
+export type StartPosition = TopicPartition & {
+  readonly position: NextOffset
+  readonly committed: NextOffset | null
+  readonly leaderEpoch: number
+}
+
+export type Leader = TopicPartition & {
+  readonly nodeId: number
+  readonly leaderEpoch: number
+  readonly topicId: string
+}
+
+export type MemberEvent<R> =
+  | { readonly kind: 'start' }
+  | { readonly kind: 'tick' }
+  | { readonly kind: 'joined'; readonly stamp: Stamp; readonly answer: JoinAnswer }
+  | {
+      readonly kind: 'synced'
+      readonly stamp: Stamp
+      readonly errorCode: number
+      readonly partitions: readonly TopicPartition[]
+    }
+  | { readonly kind: 'joinFailed'; readonly stamp: Stamp }
+  | { readonly kind: 'heartbeatAnswered'; readonly stamp: Stamp; readonly errorCode: number }
+  | { readonly kind: 'heartbeatFailed'; readonly stamp: Stamp }
+  | { readonly kind: 'positioned'; readonly stamp: Stamp; readonly starts: readonly StartPosition[] }
+  | { readonly kind: 'refused'; readonly stamp: Stamp; readonly errorCode: number; readonly what: string }
+  | { readonly kind: 'leaders'; readonly leaders: readonly Leader[] }
+  | { readonly kind: 'partitionsChanged'; readonly reason: string }
+  | {
+      readonly kind: 'fetched'
+      readonly nodeId: number
+      readonly stamp: number
+      readonly sessionId: number
+      readonly partitions: readonly FetchedPartition<R>[]
+    }
+  | {
+      readonly kind: 'fetchFailed'
+      readonly nodeId: number
+      readonly stamp: number
+      readonly reason: string
+      readonly isSessionLost: boolean
+    }
+  | {
+      readonly kind: 'relocated'
+      readonly at: TopicPartition
+      readonly epoch: number
+      readonly position: NextOffset
+      readonly reason: string
+    }
+  | {
+      readonly kind: 'committed'
+      readonly stamp: Stamp
+      readonly identity: Identity
+      readonly results: readonly (CommitOffset & { readonly errorCode: number })[]
+    }
+  | { readonly kind: 'commitFailed'; readonly stamp: Stamp; readonly reason: string }
+  | { readonly kind: 'paused'; readonly topic: string }
+  | { readonly kind: 'resumed'; readonly topic: string }
+  | { readonly kind: 'drain'; readonly drainMs: number }
+  | { readonly kind: 'leave'; readonly budgetMs: number }
