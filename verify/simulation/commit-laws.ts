@@ -1,6 +1,6 @@
 /** Laws of offsets: what is committed is finished, stays committed, and is never handled again. */
 
-import { addressOf, type Law, placeOf } from './law.ts'
+import { addressOf, type Law, placeOf, runsThatOutlived } from './law.ts'
 import { type TraceEvent } from './trace.ts'
 
 /** Offsets of one partition that are not finished, lowest first. */
@@ -107,11 +107,13 @@ const cleanStopRepeatsNothing: Law = {
   rule: 'G6: what a process finished before its clean stop is not handled again',
   broken: (events) => {
     const finishedBy = new Map<string, Set<string>>()
+    const outlived = runsThatOutlived(events)
     const stopping = new Set<string>()
     const settled = new Map<string, string>()
     const broken: string[] = []
     for (const event of events) {
-      if (event.kind === 'filtered' || (event.kind === 'ended' && event.result === 'done')) {
+      const isDone = event.kind === 'ended' && event.result === 'done' && !outlived.has(event.run)
+      if (event.kind === 'filtered' || isDone) {
         placeOf(finishedBy, event.machine, () => new Set<string>()).add(addressOf(event))
       }
       if (event.kind === 'stopping') stopping.add(event.machine)

@@ -13,12 +13,11 @@ import { Trace, type TraceEvent } from './trace.ts'
 export type History = {
   readonly plan: Plan
   readonly events: readonly TraceEvent[]
-  readonly hash: string
   /** How often each fault happened to somebody. */
   readonly faults: Readonly<Record<string, number>>
 }
 
-/** Records of the last app, which prove that it works and repeats nothing. */
+/** How long the last app is watched before it gets something to do. */
 const watchMs = 3_000
 const countEveryMs = 1_000
 const stopLimit = '40s'
@@ -38,7 +37,7 @@ export async function runHistory(seed: number): Promise<History> {
     process.off('unhandledRejection', onRejection)
     stage.close()
   }
-  return { plan: stage.plan, events: stage.trace.events, hash: stage.trace.hash(), faults: stage.faults() }
+  return { plan: stage.plan, events: stage.trace.events, faults: stage.faults() }
 }
 
 class Stage {

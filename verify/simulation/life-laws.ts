@@ -18,7 +18,7 @@ const noAttemptAfterStop: Law = {
         over.set(event.machine, event.kind)
       }
       if (event.kind === 'left') highest.delete(`${event.machine} ${event.partition}`)
-      if (event.kind !== 'began') continue
+      if (event.kind !== 'began' && event.kind !== 'filtered') continue
       const end = over.get(event.machine)
       const place = `${event.machine} ${event.partition}`
       const before = highest.get(place) ?? -1

@@ -1,9 +1,7 @@
 /** Laws of order (R14) and of attempts: which may run, when, and how many at once. */
 
-import { addressOf, lanesOf, type Law, placeOf } from './law.ts'
+import { addressOf, type Began, type Lanes, type Law, placeOf, runsThatOutlived } from './law.ts'
 import { type Terms, type TraceEvent } from './trace.ts'
-
-type Began = Extract<TraceEvent, { kind: 'began' }>
 
 /** What one machine does with one partition, from when it gets it until the partition leaves. */
 class Ownership {
@@ -20,12 +18,7 @@ class Ownership {
 type Step = { readonly event: Began; readonly lane: string; readonly ownership: Ownership }
 
 /** Replays the attempts of every ownership, and asks at every begin what is wrong with it. */
-function replay(
-  events: readonly TraceEvent[],
-  terms: Terms,
-  lanes: ReadonlyMap<string, string>,
-  ask: (step: Step) => string[],
-): string[] {
+function replay(events: readonly TraceEvent[], terms: Terms, lanes: Lanes, ask: (step: Step) => string[]): string[] {
   const ownerships = new Map<string, Ownership>()
   const of = ({ machine, partition }: { readonly machine: string; readonly partition: number }): Ownership =>
     placeOf(ownerships, `${machine} ${partition}`, () => new Ownership())
@@ -72,8 +65,8 @@ function named({ machine, attempt, atMs, ...at }: Began): string {
 const laneOrder: Law = {
   name: 'lane-order',
   rule: 'R14 (1): an attempt starts only when every lower offset of its lane is done',
-  broken: (events, terms) =>
-    replay(events, terms, lanesOf(events, terms.order), ({ event, lane, ownership }) => {
+  broken: (events, terms, lanes) =>
+    replay(events, terms, lanes, ({ event, lane, ownership }) => {
       const below = [...(ownership.open.get(lane) ?? [])].filter((offset) => offset < event.offset)
       const isNew = !ownership.begun.has(addressOf(event))
       const isLate = isNew && event.offset < (ownership.highest.get(lane) ?? -1)
@@ -87,8 +80,7 @@ const laneOrder: Law = {
 const laneNeverOverlaps: Law = {
   name: 'lane-never-overlaps',
   rule: 'R14 (1), I6: attempts of a lane never overlap in one process',
-  broken: (events, { order }) => {
-    const lanes = lanesOf(events, order)
+  broken: (events, _terms, lanes) => {
     const running = new Map<string, Began>()
     const broken: string[] = []
     for (const event of events) {
@@ -109,8 +101,7 @@ const laneNeverOverlaps: Law = {
 const firstCompletionsInOrder: Law = {
   name: 'first-completions-in-order',
   rule: 'R14 (2): over all processes the first completions of a lane are in offset order',
-  broken: (events, { order }) => {
-    const lanes = lanesOf(events, order)
+  broken: (events, _terms, lanes) => {
     const highest = new Map<string, number>()
     const done = new Set<string>()
     const outlived = runsThatOutlived(events)
@@ -128,26 +119,11 @@ const firstCompletionsInOrder: Law = {
   },
 }
 
-/** Runs that were on when their partition left and ended later: the exception that R14 (2) makes. */
-function runsThatOutlived(events: readonly TraceEvent[]): Set<number> {
-  const running = new Map<number, Began>()
-  const outlived = new Set<number>()
-  for (const event of events) {
-    if (event.kind === 'began') running.set(event.run, event)
-    if (event.kind === 'ended') running.delete(event.run)
-    if (event.kind !== 'left') continue
-    for (const { run, machine, partition } of running.values()) {
-      if (machine === event.machine && partition === event.partition) outlived.add(run)
-    }
-  }
-  return outlived
-}
-
 const doneOnceByItsOwner: Law = {
   name: 'done-once-by-its-owner',
   rule: 'G6: a record that is done is not handled again while its partition stays',
-  broken: (events, terms) =>
-    replay(events, terms, lanesOf(events, terms.order), ({ event, ownership }) =>
+  broken: (events, terms, lanes) =>
+    replay(events, terms, lanes, ({ event, ownership }) =>
       ownership.done.has(addressOf(event)) ? [`${named(event)} although it was done`] : [],
     ),
 }
@@ -156,15 +132,23 @@ const concurrencyLimit: Law = {
   name: 'concurrency-limit',
   rule: 'I10: attempts in flight never exceed the concurrency; a zombie has given its permit back',
   broken: (events, { concurrency, attemptTimeoutMs, abortGraceMs }) => {
-    const running = new Map<number, Began>()
+    /** With the time from when on each of them is a zombie. */
+    const running = new Map<number, Began & { zombieFromMs: number }>()
     const broken: string[] = []
     for (const event of events) {
       if (event.kind === 'ended') running.delete(event.run)
+      if (event.kind === 'left') {
+        for (const run of running.values()) {
+          const hasLeft = run.machine === event.machine && run.partition === event.partition
+          if (hasLeft) run.zombieFromMs = Math.min(run.zombieFromMs, event.atMs + abortGraceMs)
+        }
+      }
       if (event.kind !== 'began') continue
-      running.set(event.run, event)
-      const zombieBefore = event.atMs - attemptTimeoutMs - abortGraceMs
-      const holders = [...running.values()].filter((run) => run.machine === event.machine && run.atMs > zombieBefore)
-      if (holders.length > concurrency) broken.push(`${named(event)} as the ${holders.length}th at once`)
+      running.set(event.run, { ...event, zombieFromMs: event.atMs + attemptTimeoutMs + abortGraceMs })
+      const holders = [...running.values()].filter(
+        (run) => run.machine === event.machine && event.atMs < run.zombieFromMs,
+      )
+      if (holders.length > concurrency) broken.push(`${named(event)} as number ${holders.length} at once`)
     }
     return broken
   },

@@ -55,9 +55,11 @@ export type Incident = { readonly atMs: number } & (
 export const attemptTimeoutMs = 2_000
 export const abortGraceMs = 500
 const drainAtStopMs = 20_000
-/** Session and rebalance (6 s each), a join that runs into its deadline (11 s) and is made again, backoffs of 5 s, three
- *  retries, and the zombies of a lane: what may come together in one history, and a margin. */
-const drainBoundMs = 120_000
+/** Session and rebalance (6 s each), a join that runs into its deadline (11 s) and is made again, backoffs of 5 s: what may
+ *  come together after the faults of one history, and a margin. */
+const recoveryMs = 60_000
+/** I19: how much longer than the work itself, done one record after the other, it may take. */
+const workFactor = 3
 
 export function drawPlan(seed: number, random: SeededRandom): Plan {
   const partitions = random.integer(1, 6)
@@ -69,18 +71,21 @@ export function drawPlan(seed: number, random: SeededRandom): Plan {
   const handoverAtMs = crashAtMs + restartAfterMs + random.integer(2_000, 14_000)
   const order = random.pick<Order>(['partition', 'key', 'key', 'none'])
   const concurrency = random.pick([1, 2, 5, 16, 64])
+  const batches = drawBatches(random.stream('batches'), partitions, spanMs)
+  const handler = drawHandler(random.stream('handler'))
+  const drainBoundMs = recoveryMs + workFactor * workMs(batches, handler)
   return {
     seed,
     brokers: random.integer(1, 3),
     partitions,
-    batches: drawBatches(random.stream('batches'), partitions, spanMs),
+    batches,
     order,
     concurrency,
     bufferedRecords: random.pick([1, 8, 256]),
     parkedRecords: random.pick([1, 8, 256]),
     partitionFetchBytes: random.pick([1_024, 65_536]),
     filtersEvery: random.pick([0, 0, 7]),
-    handler: drawHandler(random.stream('handler')),
+    handler,
     network: drawNetwork(random.stream('network'), isRough),
     incidents: isRough ? drawIncidents(random.stream('incidents'), faultsEndMs) : [],
     crashAtMs,
@@ -116,6 +121,16 @@ function drawHandler(random: SeededRandom): HandlerPlan {
     hangs: random.pick([0, 0, 0.01]),
     ignoresAbort: random.pick([0, 0, 0.01]),
   }
+}
+
+/** What the handlers need if nothing runs beside anything else, mean retries and time limits included. */
+function workMs(batches: readonly Batch[], handler: HandlerPlan): number {
+  const { latencyMaxMs, fails, hangs, ignoresAbort } = handler
+  const records = batches.reduce((sum, { keys }) => sum + keys.length, 0)
+  const attempts = 1 + fails + fails ** 2
+  const waitsMs = fails * 50 + fails ** 2 * 500
+  const stuckMs = (hangs + ignoresAbort) * 2 * (attemptTimeoutMs + abortGraceMs)
+  return Math.ceil(records * ((attempts * latencyMaxMs) / 2 + waitsMs + stuckMs))
 }
 
 function drawNetwork(random: SeededRandom, isRough: boolean): NetworkConditions {

@@ -73,13 +73,13 @@ export class Trace {
   nextRun(): number {
     return ++this.#runs
   }
+}
 
-  /** Equal for two histories in which the same things happened at the same times. */
-  hash(): string {
-    const hash = createHash('sha256')
-    for (const event of this.events) hash.update(JSON.stringify(event))
-    return hash.digest('hex').slice(0, 16)
-  }
+/** Equal for two histories in which the same things happened at the same times. */
+export function hashOf(events: readonly TraceEvent[]): string {
+  const hash = createHash('sha256')
+  for (const event of events) hash.update(JSON.stringify(event))
+  return hash.digest('hex')
 }
 
 /** One line for each event: time in seconds, who, what. */

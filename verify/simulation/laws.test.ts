@@ -1,0 +1,278 @@
+/** Each law against a story that breaks it, told by hand, and all of them against one that is lawful. A law that no story
+ *  can break would prove nothing. */
+
+import { describe, expect, test } from 'vitest'
+import { laws, violationsOf } from './laws.ts'
+import { type Terms, type TraceEvent } from './trace.ts'
+
+const terms: Terms = {
+  order: 'key',
+  concurrency: 2,
+  attemptTimeoutMs: 2_000,
+  abortGraceMs: 500,
+  drainAtStopMs: 20_000,
+  drainBoundMs: 60_000,
+}
+
+type Unstamped<E> = E extends unknown ? Omit<E, 'atMs'> : never
+type Told = Unstamped<TraceEvent> & { readonly atMs?: number }
+
+/** A millisecond passes between two events that say nothing else. */
+function story(...told: readonly Told[]): TraceEvent[] {
+  let nowMs = 0
+  return told.map((event) => {
+    nowMs = event.atMs ?? nowMs + 1
+    return { ...event, atMs: nowMs } as TraceEvent
+  })
+}
+
+const appended = (offset: number, key: string | null = 'k', partition = 0): Told => ({
+  kind: 'appended',
+  partition,
+  offset,
+  key,
+})
+const began = (
+  run: number,
+  offset: number,
+  more: { machine?: string; attempt?: number; atMs?: number } = {},
+): Told => ({
+  kind: 'began',
+  machine: 'b',
+  attempt: 1,
+  partition: 0,
+  offset,
+  run,
+  ...more,
+})
+const ended = (
+  run: number,
+  offset: number,
+  more: { result?: 'done' | 'failed'; machine?: string; atMs?: number } = {},
+): Told => ({
+  kind: 'ended',
+  machine: 'b',
+  result: 'done',
+  partition: 0,
+  offset,
+  run,
+  ...more,
+})
+const committed = (offset: number): Told => ({ kind: 'committed', partition: 0, offset })
+const life = (kind: 'switchedOn' | 'started' | 'crashed' | 'stopping', machine = 'b', atMs?: number): Told => ({
+  kind,
+  machine,
+  ...(atMs === undefined ? {} : { atMs }),
+})
+const stopped = (clean = true, atMs?: number): Told => ({
+  kind: 'stopped',
+  machine: 'b',
+  clean,
+  uncommitted: 0,
+  ...(atMs === undefined ? {} : { atMs }),
+})
+const left = (): Told => ({ kind: 'left', machine: 'b', partition: 0 })
+const announced = (offset: number, dueMs: number): Told => ({
+  kind: 'retryAnnounced',
+  machine: 'b',
+  attempt: 1,
+  partition: 0,
+  offset,
+  dueMs,
+})
+
+/** By law: stories that break it, each with what makes it unlawful. */
+const unlawful: Readonly<Record<string, readonly (readonly [what: string, events: readonly TraceEvent[]])[]>> = {
+  'nothing-lost': [
+    [
+      'a record that nobody handled',
+      story(appended(0), appended(1, 'l'), began(1, 0), ended(1, 0), { kind: 'drained' }),
+    ],
+  ],
+  'commit-never-passes-unfinished': [
+    ['a commit above a running record', story(appended(0), began(1, 0), committed(1), ended(1, 0))],
+    [
+      'a commit above a record that failed',
+      story(appended(0), began(1, 0), ended(1, 0, { result: 'failed' }), committed(1)),
+    ],
+    ['one beyond the highest', story(appended(0), began(1, 0), ended(1, 0), appended(1), committed(2))],
+  ],
+  'commit-never-goes-back': [
+    ['a late commit', story(appended(0), began(1, 0), ended(1, 0), committed(1), committed(0))],
+  ],
+  'committed-is-never-repeated': [
+    [
+      'a restart below the commit',
+      story(
+        appended(0),
+        began(1, 0, { machine: 'a' }),
+        ended(1, 0, { machine: 'a' }),
+        committed(1),
+        life('switchedOn'),
+        began(2, 0),
+      ),
+    ],
+  ],
+  'clean-stop-repeats-nothing': [
+    [
+      'a finished record that the next process handles',
+      story(appended(0), began(1, 0), ended(1, 0), life('stopping'), left(), stopped(), began(2, 0, { machine: 'c' })),
+    ],
+  ],
+  'lane-order': [
+    [
+      'a follower that starts while its predecessor waits for a retry',
+      story(appended(0), appended(1), began(1, 0), ended(1, 0, { result: 'failed' }), announced(0, 9), began(2, 1)),
+    ],
+    ['a predecessor that starts late', story(appended(0), appended(1), began(1, 1), ended(1, 1), began(2, 0))],
+  ],
+  'lane-never-overlaps': [
+    ['two of a key at once', story(appended(0), appended(1), began(1, 0), began(2, 1))],
+    [
+      'two attempts of one record, the partition having left in between',
+      story(appended(0), began(1, 0), left(), began(2, 0)),
+    ],
+  ],
+  'first-completions-in-order': [
+    [
+      'the later record first, in two processes',
+      story(
+        appended(0),
+        appended(1),
+        began(1, 1, { machine: 'a' }),
+        ended(1, 1, { machine: 'a' }),
+        began(2, 0),
+        ended(2, 0),
+      ),
+    ],
+  ],
+  'done-once-by-its-owner': [['a record handled twice', story(appended(0), began(1, 0), ended(1, 0), began(2, 0))]],
+  'concurrency-limit': [
+    [
+      'three at once',
+      story(appended(0, 'a'), appended(1, 'b'), appended(2, 'c'), began(1, 0), began(2, 1), began(3, 2)),
+    ],
+    [
+      'a third one, the others being late but within their grace',
+      story(
+        appended(0, 'a'),
+        appended(1, 'b'),
+        appended(2, 'c'),
+        began(1, 0, { atMs: 0 }),
+        began(2, 1, { atMs: 0 }),
+        began(3, 2, { atMs: 2_499 }),
+      ),
+    ],
+  ],
+  'attempt-not-before-its-time': [
+    [
+      'an early retry',
+      story(
+        appended(0),
+        began(1, 0),
+        ended(1, 0, { result: 'failed' }),
+        announced(0, 500),
+        began(2, 0, { attempt: 2, atMs: 499 }),
+      ),
+    ],
+    ['a second attempt that nothing announced', story(appended(0), began(2, 0, { attempt: 2 }))],
+  ],
+  'no-attempt-after-stop': [
+    ['a new record during the stop', story(appended(0), appended(1, 'l'), began(1, 0), life('stopping'), began(2, 1))],
+    [
+      'anything after the stop',
+      story(appended(0), appended(1, 'l'), began(1, 1), life('stopping'), stopped(), began(2, 0)),
+    ],
+    ['anything after the crash', story(appended(0), appended(1, 'l'), began(1, 1), life('crashed'), began(2, 0))],
+  ],
+  'stop-is-bounded': [['a stop that outlasts its drain', story(life('stopping', 'b', 0), stopped(true, 22_001))]],
+  'outcome-sums': [
+    ['a record without an outcome', story({ kind: 'counted', machine: 'b', accepted: 5, accounted: 4 })],
+  ],
+  'drains-after-healing': [
+    ['lag that stays', story({ kind: 'healed' }, { kind: 'stuck', afterMs: 60_000, reason: 'nobody knows' })],
+  ],
+  'never-gives-up': [['an app that ends by itself', story({ kind: 'failed', machine: 'b', reason: 'tired' })]],
+  'no-unhandled-rejection': [['a promise nobody waits for', story({ kind: 'unhandledRejection', reason: 'oops' })]],
+}
+
+describe('every law', () => {
+  for (const { name } of laws) {
+    test(`${name} is broken by a story that breaks it`, () => {
+      const stories = unlawful[name] ?? []
+      expect(stories.length).toBeGreaterThan(0)
+      for (const [what, events] of stories) {
+        const broken = new Set(violationsOf(events, terms).map(({ law }) => law))
+        expect([what, broken.has(name)]).toEqual([what, true])
+      }
+    })
+  }
+})
+
+test('a lawful story with a retry, a crash, a loss, a zombie and two clean stops breaks no law', () => {
+  const events = story(
+    life('switchedOn', 'a'),
+    ...[appended(0), appended(1), appended(2, 'l'), appended(3, null)],
+    began(1, 0, { machine: 'a' }),
+    ended(1, 0, { machine: 'a' }),
+    committed(1),
+    began(2, 1, { machine: 'a' }),
+    life('crashed', 'a'),
+    life('switchedOn'),
+    life('started'),
+    began(3, 1),
+    ended(3, 1, { result: 'failed', atMs: 100 }),
+    announced(1, 150),
+    began(4, 2),
+    ended(4, 2),
+    began(5, 1, { attempt: 2, atMs: 150 }),
+    ended(5, 1),
+    left(),
+    { kind: 'healed' },
+    // Offset 2 was done and not committed when the partition left, so it comes again; 3 ignores its abort.
+    began(6, 2, { atMs: 1_000 }),
+    began(7, 3, { atMs: 1_000 }),
+    ended(6, 2),
+    appended(4, 'm'),
+    appended(5, 'n'),
+    began(8, 4, { atMs: 3_500 }),
+    began(9, 5, { atMs: 3_500 }),
+    ended(7, 3, { atMs: 4_000 }),
+    ended(8, 4),
+    ended(9, 5),
+    committed(6),
+    { kind: 'drained' },
+    { kind: 'counted', machine: 'b', accepted: 8, accounted: 8 },
+    life('stopping'),
+    left(),
+    stopped(),
+    life('switchedOn', 'd'),
+    appended(6),
+    began(10, 6, { machine: 'd' }),
+    ended(10, 6, { machine: 'd' }),
+    committed(7),
+  )
+  expect(violationsOf(events, terms)).toEqual([])
+})
+
+test('what is in flight when a partition leaves may end out of order: that is counted elsewhere, not forbidden', () => {
+  const events = story(
+    appended(0),
+    appended(1),
+    began(1, 0),
+    left(),
+    ended(1, 0),
+    began(2, 0),
+    ended(2, 0),
+    began(3, 1),
+  )
+  expect(violationsOf(events, terms)).toEqual([])
+})
+
+test('during a stop, what lies below a record that has begun is finished, so that nothing must be repeated', () => {
+  const events = story(
+    ...[appended(0, 'a'), appended(1, 'b'), began(1, 1), ended(1, 1), life('stopping')],
+    ...[began(2, 0), ended(2, 0), committed(2), left(), stopped()],
+  )
+  expect(violationsOf(events, terms)).toEqual([])
+})
