@@ -5,7 +5,7 @@
 
 import { Command, InvalidArgumentError } from 'commander'
 
-import { EmbeddedKafka } from '../packages/broker/src/index.ts'
+import { EmbeddedKafka } from '@holdfast/broker'
 
 type Options = {
   readonly ports: readonly number[]

@@ -7,7 +7,7 @@ export { topic, type KeyOf, type Topic, type TopicOptions } from './api/topic.ts
 /** How values become bytes and back. */
 export { bytes, type Codec, json, text } from './api/codec.ts'
 /** Any schema library that implements Standard Schema v1. */
-export { type StandardSchema } from './api/standard-schema.ts'
+export { type SchemaIssue, SchemaMismatch, type StandardSchema } from './api/standard-schema.ts'
 /** What can be set. */
 export { type AppOptions, type ConsumeOptions, type FromOption, type RetryOptions } from './api/options.ts'
 export { type KafkaOptions, type SaslOptions, type TestKafka } from './api/kafka-options.ts'

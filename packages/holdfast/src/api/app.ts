@@ -58,8 +58,7 @@ export class Holdfast {
    *  told by `start()`. */
   consume<In, Out>(topic: Topic<In, Out>, options: ConsumeOptions<Out>, handler: Handler<Out>): Consumer {
     if (this.#phase !== 'new' && this.#phase !== 'stopped') throw consumeTooLate(topic)
-    const group = (): string | undefined => options?.group ?? this.#options?.group ?? process.env['KAFKA_GROUP_ID']
-    const consumer = new Consumer(topic?.name, undefined, () => this.#running?.memberOf(group() ?? ''))
+    const consumer = new Consumer(topic?.name, options?.concurrency)
     const handle = recordHandler(topic as Topic<never, Out>, options?.filter, handler)
     this.#subscriptions.push({ topic, options, handler, consumer, handle })
     return consumer
@@ -113,52 +112,34 @@ export class Holdfast {
     throw new SettingsError(issues)
   }
 
-  async #run({ settings, kafka, log, warnings }: ResolvedSettings): Promise<void> {
+  async #run({ settings, groupOf, kafka, log, warnings }: ResolvedSettings): Promise<void> {
     const environment = environmentOf(kafka, settings.producer.requestTimeoutMs)
     const logger = harmless(log.logger ?? standardErrorLogger(log.level))
     this.#endLogging()
     this.#endLogging = logEvents(this.#emitter, logger, () => environment.clock.monotonicMs())
     for (const warning of warnings) logger.warn({}, warning)
-    const handlers = new Map(
-      settings.groups.map(({ group, subscriptions }) => [
-        group,
-        new Map(subscriptions.map(({ topic }) => [topic, this.#handlerOf(group, topic)])),
-      ]),
-    )
+    const handlers = new Map(settings.groups.map(({ group }) => [group, new Map<string, RecordHandler>()]))
+    for (const [index, { consumer, handle }] of this.#subscriptions.entries()) {
+      handlers.get(groupOf[index] ?? '')?.set(consumer.topic, handle)
+    }
     const onFailed = (error: Error): void => this.#fail(error)
     const running = new RunningApp({ settings, environment, emitter: this.#emitter, logger, handlers, onFailed })
     this.#running = running
     await running.start()
     this.#phase = 'running'
-    for (const { topic, consumer } of this.#subscriptions) {
-      const name = (topic as Topic<never>).name
-      for (const { group, subscriptions } of settings.groups) {
-        const member = subscriptions.some((each) => each.topic === name) ? running.memberOf(group) : undefined
-        if (member !== undefined) Consumer.apply(consumer, member)
-      }
+    for (const [index, { consumer }] of this.#subscriptions.entries()) {
+      const member = running.memberOf(groupOf[index] ?? '')
+      if (member !== undefined) Consumer.attach(consumer, member)
     }
     const brokers = environment.bootstrap.map(({ host, port }) => `${host}:${port}`)
     this.#emitter.emit('app.started', { groups: settings.groups.map((each) => each.group), brokers })
-  }
-
-  #handlerOf(group: string, topic: string): RecordHandler {
-    const found = this.#subscriptions.find((each) => {
-      const options = each.options as ConsumeOptions | undefined
-      return (each.topic as Topic<never>).name === topic && this.#groupOf(options) === group
-    })
-    if (found === undefined) throw new RangeError(`no handler for ${topic} in ${group}`)
-    return found.handle
-  }
-
-  #groupOf(options: ConsumeOptions | undefined): string | undefined {
-    return options?.group ?? this.#options?.group ?? process.env['KAFKA_GROUP_ID']
   }
 
   /** Sends one message. Resolves when all in-sync replicas have it. Waits while `unsentBytes` is reached.
    *  Rejects with a SendError (`ambiguous` tells whether it may be stored), MESSAGE_INVALID, NOT_STARTED or TOPIC_MISSING. */
   async send<In, Out>(topic: Topic<In, Out>, message: Outgoing<In>): Promise<Sent> {
     const producer = this.#running?.producer
-    if (producer == null) {
+    if (producer === undefined || producer === null) {
       throw new HoldfastError(
         'NOT_STARTED',
         `expected a running app to send to ${topic.name}, got one that is ${this.#phase}`,
@@ -221,6 +202,7 @@ export class Holdfast {
   }
 
   #end(): void {
+    for (const { consumer } of this.#subscriptions) Consumer.detach(consumer)
     this.#running = null
     this.#phase = 'stopped'
   }

@@ -3,55 +3,58 @@ import { HoldfastError } from '../model/errors.ts'
 import { type TopicPartition } from '../model/topic-partition.ts'
 import { type MemberLoop } from '../runtime/member-loop.ts'
 import { type SubscriptionStatus } from '../runtime/status.ts'
+import { consumeDefaults } from './options.ts'
 import { checkConcurrency } from './subscription-options.ts'
 
 export type ConsumerStatus = SubscriptionStatus
 
 export class Consumer {
   readonly topic: string
-  readonly #member: () => MemberLoop | undefined
+  /** What `concurrency` was set to, by option or later; undefined leaves the default. */
   #concurrency: number | undefined
   #isPaused = false
+  #member: MemberLoop | null = null
+  #isRunning = false
 
-  /** `member` is the running member, undefined while the app does not run. */
-  constructor(topic: string, concurrency: number | undefined, member: () => MemberLoop | undefined) {
+  constructor(topic: string, concurrency: number | undefined) {
     this.topic = topic
     this.#concurrency = concurrency
-    this.#member = member
   }
 
-  /** Attempts that may run at once, over all partitions; 0 before the start if no option sets it. May be set at any time,
-   *  1 to 100,000; a lower value takes effect as attempts end. Throws a RangeError. */
+  /** Attempts that may run at once, over all partitions. May be set at any time, 1 to 100,000; a lower value takes effect
+   *  as attempts end. Throws a RangeError. @default 64 */
   get concurrency(): number {
-    return this.#member()?.concurrencyOf(this.topic) ?? this.#concurrency ?? 0
+    return this.#concurrency ?? consumeDefaults.concurrency
   }
 
   set concurrency(value: number) {
     this.#concurrency = checkConcurrency(value)
-    this.#member()?.setConcurrency(this.topic, this.#concurrency)
+    this.#member?.setConcurrency(this.topic, this.#concurrency)
   }
 
   /** Stops fetching and starting; attempts that run go on, and the membership stays alive however long it takes. Kept
    *  over rebalances and restarts until `resume`. Resolves when nothing new starts any more. */
   async pause(): Promise<void> {
     this.#isPaused = true
-    this.#member()?.pause(this.topic)
+    this.#member?.pause(this.topic)
   }
 
   /** Takes back `pause`, and only that: a partition that is paused for another reason stays so. */
   async resume(): Promise<void> {
     this.#isPaused = false
-    this.#member()?.resume(this.topic)
+    this.#member?.resume(this.topic)
   }
 
   /** One sentence for every partition that does not simply move: what blocks which offset, since when, why it is paused. */
   explain(): readonly string[] {
-    return this.#member()?.explain(this.topic) ?? [`${this.topic}: the app is not running`]
+    return this.#isRunning && this.#member !== null
+      ? this.#member.explain(this.topic)
+      : [`${this.topic}: the app is not running`]
   }
 
-  /** How it stands at this moment; null while the app does not run. */
+  /** How it stands; after a stop, how it stood at the end. Null before the first start. */
   status(): ConsumerStatus | null {
-    return this.#member()?.status(this.topic) ?? null
+    return this.#member?.status(this.topic) ?? null
   }
 
   /** Resolves with the partitions that this process owns, as soon as it has joined and knows where to start. Rejects with
@@ -65,15 +68,21 @@ export class Consumer {
     return this.#running().caughtUp(this.topic)
   }
 
-  /** For the app: brings a new member to what was set before it existed. */
-  static apply(consumer: Consumer, member: MemberLoop): void {
+  /** For the app: the member that serves this consumer from now on; what was set before it existed is passed on. */
+  static attach(consumer: Consumer, member: MemberLoop): void {
+    consumer.#member = member
+    consumer.#isRunning = true
     if (consumer.#concurrency !== undefined) member.setConcurrency(consumer.topic, consumer.#concurrency)
     if (consumer.#isPaused) member.pause(consumer.topic)
   }
 
+  /** For the app: the member has ended. */
+  static detach(consumer: Consumer): void {
+    consumer.#isRunning = false
+  }
+
   #running(): MemberLoop {
-    const member = this.#member()
-    if (member !== undefined) return member
+    if (this.#isRunning && this.#member !== null) return this.#member
     throw new HoldfastError('NOT_STARTED', `the consumer of ${this.topic} is not running`, {
       remedy: 'Await app.start() first.',
     })

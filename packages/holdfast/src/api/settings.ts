@@ -28,6 +28,8 @@ export type Subscription = {
 
 export type ResolvedSettings = {
   readonly settings: AppSettings
+  /** The group of each `consume` call, in their order. */
+  readonly groupOf: readonly string[]
   readonly kafka: KafkaTarget
   /** The user's logger, or null for the built-in one at `level`, or none at all if that is `silent`. */
   readonly log: { readonly logger: Logger | null; readonly level: LogLevel | 'silent' }
@@ -78,11 +80,12 @@ function resolveAll(
     ['readCommitted', 'readUncommitted'],
     wordDefaults.isolationLevel,
   )
-  const byGroup = resolveSubscriptions(options, subscriptions, environment, issues)
+  const { byGroup, groupOf } = resolveSubscriptions(options, subscriptions, environment, issues)
   if (issues.length > 0) throw new SettingsError(issues)
   const groups = [...byGroup].map(([group, ofGroup]) => groupSettings(group, ofGroup, numbers, isolationLevel))
   return Object.freeze({
     settings: appSettings(kafka.clientId, numbers, groups),
+    groupOf: Object.freeze(groupOf),
     kafka,
     log,
     warnings: Object.freeze(environment.strangers()),
@@ -95,9 +98,10 @@ function resolveSubscriptions(
   subscriptions: readonly Subscription[],
   environment: EnvironmentReader,
   issues: SettingsIssue[],
-): ReadonlyMap<string, readonly SubscriptionSettings[]> {
+): { byGroup: ReadonlyMap<string, readonly SubscriptionSettings[]>; groupOf: string[] } {
   const groupOfApp = app.value('group') === undefined ? undefined : app.name('group')
   const byGroup = new Map<string, SubscriptionSettings[]>()
+  const groupOf: string[] = []
   let isGroupMissing = false
   for (const { topic, options, handler } of subscriptions) {
     const reader = subscriptionReader(topic, options, issues)
@@ -117,6 +121,7 @@ function resolveSubscriptions(
       )
     }
     byGroup.set(group, [...ofGroup, settings])
+    groupOf.push(group)
   }
   if (isGroupMissing) {
     app.report(
@@ -125,7 +130,7 @@ function resolveSubscriptions(
       "Pass createHoldfast({ group: 'billing' }) or set KAFKA_GROUP_ID.",
     )
   }
-  return byGroup
+  return { byGroup, groupOf }
 }
 
 function groupSettings(
