@@ -1,0 +1,148 @@
+/** What the scenarios of consumers share: gates that handlers wait at, diaries that they write, and waits on what the app or
+ *  the embedded broker tells. Nothing here sleeps: a wait that does not end is ended by the limit of its test. */
+import { type BrokerEvent, type EmbeddedKafka, type HistoryEntry, type NewRecord } from '@holdfast/broker'
+import { type AppOptions, type Holdfast, type HoldfastEventName, type HoldfastEvents } from 'holdfast'
+
+/** Quick to commit and to give up, and silent. */
+export const testApp = {
+  group: 'billing',
+  profile: 'test',
+  commitInterval: '50ms',
+  log: false,
+} as const satisfies AppOptions
+
+/** Something that handlers wait for and the test decides. */
+export class Gate {
+  readonly #latch = Promise.withResolvers<void>()
+
+  open(): void {
+    this.#latch.resolve()
+  }
+
+  get opened(): Promise<void> {
+    return this.#latch.promise
+  }
+}
+
+/** What happened, in the order in which it did; whoever waits looks again at every line. */
+export class Diary<T> {
+  readonly lines: T[] = []
+  readonly #watchers = new Set<() => void>()
+
+  note(line: T): void {
+    this.lines.push(line)
+    for (const look of [...this.#watchers]) look()
+  }
+
+  async until(condition: (lines: readonly T[]) => boolean): Promise<void> {
+    if (condition(this.lines)) return
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const look = (): void => {
+      if (condition(this.lines)) resolve()
+    }
+    this.#watchers.add(look)
+    await promise
+    this.#watchers.delete(look)
+  }
+}
+
+/** The next event of this name that matches. Call it before whatever leads to the event. */
+export function nextEvent<N extends HoldfastEventName>(
+  app: Holdfast,
+  name: N,
+  matches: (event: HoldfastEvents[N]) => boolean = () => true,
+): Promise<HoldfastEvents[N]> {
+  return new Promise((resolve) => {
+    const end = app.on(name, (event) => {
+      if (!matches(event)) return
+      end()
+      resolve(event)
+    })
+  })
+}
+
+/** Resolves as soon as the condition holds after some event of the app. */
+export function untilApp(app: Holdfast, condition: () => boolean): Promise<void> {
+  if (condition()) return Promise.resolve()
+  return new Promise((resolve) => {
+    const end = app.on('*', () => {
+      if (!condition()) return
+      end()
+      resolve()
+    })
+  })
+}
+
+/** The next event of the broker that matches. */
+export function nextBrokerEvent(kafka: EmbeddedKafka, matches: (event: BrokerEvent) => boolean): Promise<BrokerEvent> {
+  return new Promise((resolve) => {
+    const end = kafka.core.onEvent((event) => {
+      if (!matches(event)) return
+      end()
+      resolve(event)
+    })
+  })
+}
+
+/** Keeps every event of an app. */
+export function recordEvents(app: Holdfast): { name: HoldfastEventName; event: HoldfastEvents[HoldfastEventName] }[] {
+  const events: { name: HoldfastEventName; event: HoldfastEvents[HoldfastEventName] }[] = []
+  app.on('*', (event, name) => void events.push({ name, event }))
+  return events
+}
+
+/** Writes records past all producers: `count` of them with their number as value, or the ones given. Returns the first offset. */
+export function append(
+  kafka: EmbeddedKafka,
+  topic: string,
+  records: number | readonly NewRecord[],
+  partition = 0,
+): number {
+  const given =
+    typeof records === 'number' ? Array.from({ length: records }, (_, index) => ({ value: String(index) })) : records
+  return kafka.core.append(topic, partition, given)
+}
+
+/** What the group has committed; undefined if nothing. */
+export function committedOffset(kafka: EmbeddedKafka, group: string, topic: string, partition = 0): number | undefined {
+  return kafka.core.committed(group).find((each) => each.topic === topic && each.partition === partition)?.offset
+}
+
+/** Resolves when the group's committed offset is at least `offset`. */
+export async function committedAt(
+  kafka: EmbeddedKafka,
+  group: string,
+  topic: string,
+  offset: number,
+  partition = 0,
+): Promise<void> {
+  const isThere = (): boolean => (committedOffset(kafka, group, topic, partition) ?? -1) >= offset
+  if (!isThere()) await nextBrokerEvent(kafka, (event) => event.type === 'commit' && isThere())
+}
+
+type OffsetCommit = {
+  readonly groupId: string
+  readonly generationIdOrMemberEpoch: number
+  readonly topics: readonly {
+    readonly name: string
+    readonly partitions: readonly { readonly partitionIndex: number; readonly committedOffset: number }[]
+  }[]
+}
+
+/** Every OffsetCommit of the group that reached the broker, in order, whatever was answered. */
+export function commitRequests(
+  kafka: EmbeddedKafka,
+  group: string,
+): { readonly generation: number; readonly partition: number; readonly offset: number }[] {
+  return requestsOf(kafka, 'OffsetCommit').flatMap(({ request }) => {
+    const { groupId, generationIdOrMemberEpoch: generation, topics } = request as OffsetCommit
+    if (groupId !== group) return []
+    return topics.flatMap(({ partitions }) =>
+      partitions.map(({ partitionIndex: partition, committedOffset: offset }) => ({ generation, partition, offset })),
+    )
+  })
+}
+
+export function requestsOf(kafka: EmbeddedKafka, api: string): readonly HistoryEntry[] {
+  return kafka.core.history.filter((entry) => entry.api === api)
+}
