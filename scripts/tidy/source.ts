@@ -117,5 +117,5 @@ export function isTypeScript(path: string): boolean {
 }
 
 export function isTest(path: string): boolean {
-  return path.endsWith('.test.ts')
+  return path.endsWith('.test.ts') || path.endsWith('.fixture.ts')
 }

@@ -64,6 +64,6 @@ export class EffectQueue {
         act.apply(this.#performer, given)
       })
     }
-    return note as Verbs[V]
+    return note
   }
 }

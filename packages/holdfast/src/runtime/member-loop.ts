@@ -4,10 +4,7 @@
  *  Between "handled" and "committed" there is no await of ours: an attempt that ends is in the ledger in the same turn, and
  *  a commit is built from the ledger in the step that sends it. If the process dies in between, the record is handled
  *  again; nothing is lost. */
-import { type CommitOffset, type Identity, type JoinAnswer, type LostPosition, type Stamp } from '../engine/effects.ts'
 import { type AbortReason, type Entry } from '../engine/entry.ts'
-import { exponentialDelayMs } from '../engine/backoff.ts'
-import { type FetchOrder } from '../engine/fetch-session.ts'
 import { MemberFlow, type MemberEvent } from '../engine/member-flow.ts'
 import {
   explain,
@@ -20,18 +17,16 @@ import { HoldfastError } from '../model/errors.ts'
 import { type Outcome } from '../model/outcome.ts'
 import { type KafkaRecord } from '../model/record.ts'
 import { type GroupSettings } from '../model/settings.ts'
-import { partitionName, type TopicPartition } from '../model/topic-partition.ts'
+import { type TopicPartition } from '../model/topic-partition.ts'
 import { type Emitter } from '../observe/emitter.ts'
-import { type Logger } from '../observe/log.ts'
 import { type HoldfastEventName, type HoldfastEvents } from '../observe/events.ts'
+import { type Logger } from '../observe/log.ts'
 import { Attempts, type RecordHandler } from './attempts.ts'
 import { type Clock, type Timer } from './clock.ts'
-import { Cluster } from './cluster.ts'
+import { type Cluster } from './cluster.ts'
 import { EffectQueue } from './effect-queue.ts'
 import { type OpenPort } from './environment.ts'
-import { fetchFrom } from './fetching.ts'
-import { GroupCalls } from './group-calls.ts'
-import { NotNow, Positions, RefusedByCoordinator } from './positions.ts'
+import { MemberRequests } from './member-requests.ts'
 
 export type MemberLoopParts = {
   readonly settings: GroupSettings
@@ -51,7 +46,6 @@ export type MemberResult = { readonly uncommitted: number; readonly abandoned: n
 /** After this long in one turn the loop lets sockets and timers have theirs: a heartbeat must not wait for handlers. */
 const turnMsMax = 10
 const farewellMsMax = 300
-const retryDelay = { firstMs: 100, maxMs: 5_000 }
 
 export class MemberLoop {
   readonly settings: GroupSettings
@@ -63,8 +57,7 @@ export class MemberLoop {
   readonly #flow: MemberFlow<KafkaRecord>
   readonly #attempts: Attempts
   readonly #queue: EffectQueue
-  readonly #positions: Positions
-  readonly #calls: GroupCalls
+  readonly #requests: MemberRequests
   readonly #drained = Promise.withResolvers<void>()
   readonly #finished = Promise.withResolvers<MemberResult>()
   readonly #waiters = new Set<() => void>()
@@ -91,8 +84,7 @@ export class MemberLoop {
     this.#flow = new MemberFlow(parts.settings, view, () => parts.clock.random())
     this.#attempts = new Attempts(parts.handlers, parts.logger, () => queueMicrotask(this.#drainEnded))
     this.#queue = new EffectQueue(this.#performer())
-    this.#positions = new Positions(parts)
-    this.#calls = new GroupCalls(parts)
+    this.#requests = new MemberRequests({ ...parts, flow: this.#flow, step: (event) => this.#step(event) })
   }
 
   /** Begins to join. Metadata of the subscribed topics must be there. */
@@ -115,7 +107,7 @@ export class MemberLoop {
     if (this.#isClosed) return { uncommitted: 0, abandoned: 0 }
     this.#step({ kind: 'leave', budgetMs })
     const result = await this.#finished.promise
-    await Promise.race([this.#left, this.#sleep(farewellMsMax)])
+    await Promise.race([this.#left, this.#requests.pause(farewellMsMax)])
     return result
   }
 
@@ -123,6 +115,7 @@ export class MemberLoop {
   close(): void {
     this.#isClosed = true
     this.#wake?.cancel()
+    this.#requests.close()
     this.#cluster.close()
     this.#port.close()
     this.#drained.resolve()
@@ -170,13 +163,7 @@ export class MemberLoop {
   /** Resolves when every record that is in the owned partitions now has its outcome. Partitions that leave meanwhile are
    *  another member's to catch up with. */
   async caughtUp(topic: string): Promise<void> {
-    const ends = new Map<string, number>()
-    for (const at of await this.assigned(topic)) {
-      await this.#insist(
-        () => !ends.has(partitionName(at)) && this.#flow.partitions.has(partitionName(at)),
-        async () => void ends.set(partitionName(at), await this.#positions.endOf(at)),
-      )
-    }
+    const ends = await this.#requests.endsOf(await this.assigned(topic))
     await this.#until(() =>
       [...ends].every(([name, end]) => (this.#flow.partitions.get(name)?.ledger.committable() ?? end) >= end),
     )
@@ -281,18 +268,20 @@ export class MemberLoop {
       blocked: (entry, error) => {
         this.#emit('partition.blocked', { group, at: placeOf(entry), offset: entry.offset, error: handlerError(error) })
       },
-      join: (stamp, memberId) => void this.#join(stamp, memberId),
-      sync: (stamp, answer) => void this.#sync(stamp, answer),
-      heartbeat: (stamp, identity) => void this.#heartbeat(stamp, identity),
+      join: (stamp, memberId) => void this.#requests.join(stamp, memberId),
+      sync: (stamp, answer) => void this.#requests.sync(stamp, answer),
+      heartbeat: (stamp, identity) => void this.#requests.heartbeat(stamp, identity),
       leave: (memberId) => {
-        this.#left = this.#calls.leave(memberId)
+        this.#left = this.#requests.leave(memberId)
       },
       forgetCoordinator: () => this.#cluster.forgetCoordinator(group),
       fail: (error) => this.#onFailed(error),
-      resolvePositions: (stamp, identity, partitions) => void this.#resolvePositions(stamp, identity, partitions),
-      fetch: (order) => void this.#fetch(order),
-      commit: (stamp, identity, offsets) => void this.#commit(stamp, identity, offsets),
-      relocate: (lost) => void this.#relocate(lost),
+      resolvePositions: (stamp, identity, partitions) => {
+        void this.#requests.resolvePositions(stamp, identity, partitions)
+      },
+      fetch: (order) => void this.#requests.fetch(order),
+      commit: (stamp, identity, offsets) => void this.#requests.commit(stamp, identity, offsets),
+      relocate: (lost) => void this.#requests.relocate(lost),
       refreshMetadata: (reason) => void this.#cluster.refresh(reason),
       drained: () => this.#drained.resolve(),
       finished: (result) => this.#finished.resolve(result),
@@ -311,103 +300,6 @@ export class MemberLoop {
   #tellEnded(entry: Entry<KafkaRecord>, outcome: Outcome): void {
     if (!this.#emitter.hasListeners('record.ended')) return
     this.#emit('record.ended', { group: this.settings.group, at: placeOf(entry), offset: entry.offset, outcome })
-  }
-
-  async #join(stamp: Stamp, memberId: string): Promise<void> {
-    try {
-      const answer = await this.#calls.join(memberId)
-      this.#step({ kind: 'joined', stamp, answer })
-    } catch (error) {
-      this.#callFailed(error, () => this.#step({ kind: 'joinFailed', stamp }))
-    }
-  }
-
-  async #sync(stamp: Stamp, answer: JoinAnswer): Promise<void> {
-    try {
-      const { errorCode, partitions } = await this.#calls.sync(answer)
-      this.#step({ kind: 'synced', stamp, errorCode, partitions })
-    } catch (error) {
-      this.#callFailed(error, () => this.#step({ kind: 'joinFailed', stamp }))
-    }
-  }
-
-  async #heartbeat(stamp: Stamp, identity: Identity): Promise<void> {
-    try {
-      const errorCode = await this.#calls.heartbeat(identity)
-      this.#step({ kind: 'heartbeatAnswered', stamp, errorCode })
-    } catch (error) {
-      this.#callFailed(error, () => this.#step({ kind: 'heartbeatFailed', stamp }))
-    }
-  }
-
-  async #commit(stamp: Stamp, identity: Identity, offsets: readonly CommitOffset[]): Promise<void> {
-    try {
-      const results = await this.#calls.commit(identity, offsets)
-      this.#step({ kind: 'committed', stamp, identity, results })
-    } catch (error) {
-      this.#callFailed(error, (reason) => this.#step({ kind: 'commitFailed', stamp, reason }))
-    }
-  }
-
-  async #fetch(order: FetchOrder): Promise<void> {
-    const event = await fetchFrom({ order, port: this.#port, cluster: this.#cluster, settings: this.settings.fetch })
-    this.#step(event)
-  }
-
-  /** Repeats until it knows, or until the assignment is of another generation. */
-  async #resolvePositions(stamp: Stamp, identity: Identity, partitions: readonly TopicPartition[]): Promise<void> {
-    await this.#insist(
-      () => stamp === this.#flow.membership.stamp && this.#flow.membership.phase === 'stable',
-      async () => {
-        const starts = await this.#positions.resolve(identity, partitions)
-        this.#step({ kind: 'positioned', stamp, starts })
-      },
-      (error) => this.#step({ kind: 'refused', stamp, errorCode: error.errorCode, what: error.message }),
-    )
-  }
-
-  async #relocate(lost: LostPosition): Promise<void> {
-    const isCurrent = (): boolean => this.#flow.partitions.get(partitionName(lost.at))?.epoch === lost.epoch
-    await this.#insist(isCurrent, async () => {
-      const { position, reason } = await this.#positions.relocate(lost)
-      this.#step({ kind: 'relocated', at: lost.at, epoch: lost.epoch, position, reason })
-    })
-  }
-
-  /** Tries again after everything that passes, while `isWanted`. */
-  async #insist(
-    isWanted: () => boolean,
-    attempt: () => Promise<void>,
-    onRefused?: (error: RefusedByCoordinator) => void,
-  ): Promise<void> {
-    for (let failures = 1; isWanted() && !this.#isClosed; failures++) {
-      try {
-        await attempt()
-        return
-      } catch (error) {
-        if (error instanceof RefusedByCoordinator && onRefused !== undefined) {
-          onRefused(error)
-          return
-        }
-        if (error instanceof HoldfastError && !error.retriable) {
-          this.#onFailed(error)
-          return
-        }
-        if (!(error instanceof NotNow)) this.#cluster.forgetCoordinator(this.settings.group)
-        await this.#sleep(exponentialDelayMs(retryDelay, failures, () => this.#clock.random()))
-      }
-    }
-  }
-
-  #sleep(delayMs: number): Promise<void> {
-    return new Promise((resolve) => this.#clock.setTimer(delayMs, resolve))
-  }
-
-  /** An error that is not of the port or the coordinator look-up is a mistake of ours and must not pass as bad weather. */
-  #callFailed(error: unknown, onFailed: (reason: string) => void): void {
-    if (this.#isClosed) return
-    if (error instanceof HoldfastError && !error.retriable && error.code !== 'STOPPED') this.#onFailed(error)
-    else onFailed(error instanceof Error ? error.message : String(error))
   }
 
   // ── what the cluster says ──
