@@ -81,7 +81,7 @@ export class Producer {
       signal: this.#closing.signal,
       wait: (failures) => this.#pause(failures),
       found: (record) => {
-        this.#add(record)
+        this.#add(record, clock.monotonicMs())
         this.#letIn()
       },
       refuse: (record, error) => {
@@ -103,14 +103,15 @@ export class Producer {
   send(record: OutgoingRecord): Promise<SentRecord> {
     return new Promise((resolve, reject) => {
       if (this.#closing.signal.aborted) throw stopped()
-      const deadlineMs = this.#clock.monotonicMs() + this.#settings.deliveryTimeoutMs
+      const nowMs = this.#clock.monotonicMs()
+      const deadlineMs = nowMs + this.#settings.deliveryTimeoutMs
       const timestampMs = record.timestampMs ?? this.#clock.epochMs()
       const pending = new PendingRecord(record, Math.trunc(timestampMs), deadlineMs, this.#sends, { resolve, reject })
       if (pending.sizeInBytes > this.#settings.heldBytesMax) throw tooLarge(pending, this.#settings.heldBytesMax)
       this.#sends++
       this.#outstanding++
       // One that must wait needs no timer of its own: whoever fills the room has one, and each tick sets the next.
-      if (this.#room.enter(pending)) this.#route(pending)
+      if (this.#room.enter(pending)) this.#route(pending, nowMs)
     })
   }
 
@@ -160,17 +161,17 @@ export class Producer {
   /** Not from within effects, which must not call back into the flow, but after each step that may have made room. */
   #letIn(): void {
     if (this.#closing.signal.aborted) return
-    for (let next = this.#room.next(); next !== undefined; next = this.#room.next()) this.#route(next)
+    const nowMs = this.#clock.monotonicMs()
+    for (let next = this.#room.next(); next !== undefined; next = this.#room.next()) this.#route(next, nowMs)
   }
 
   /** A record goes to the flow when its partition is known to exist, else it joins those that wait for its topic. */
-  #route(record: PendingRecord): void {
+  #route(record: PendingRecord, nowMs: number): void {
     if (this.#lookups.mustWait(record)) this.#wakeAt(record.deadlineMs)
-    else this.#add(record)
+    else this.#add(record, nowMs)
   }
 
-  #add(record: PendingRecord): void {
-    const nowMs = this.#clock.monotonicMs()
+  #add(record: PendingRecord, nowMs: number): void {
     const partition = record.partition ?? this.#choose(record, nowMs)
     this.#flow.step({ kind: 'added', topic: record.topic, partition, record, nowMs }, this.#effects)
   }
