@@ -12,6 +12,7 @@ const terms: Terms = {
   abortGraceMs: 500,
   drainAtStopMs: 20_000,
   drainBoundMs: 60_000,
+  isCalm: true,
 }
 
 type Unstamped<E> = E extends unknown ? Omit<E, 'atMs'> : never
@@ -22,7 +23,7 @@ function story(...told: readonly Told[]): TraceEvent[] {
   let nowMs = 0
   return told.map((event) => {
     nowMs = event.atMs ?? nowMs + 1
-    return { ...event, atMs: nowMs } as TraceEvent
+    return { ...event, atMs: nowMs }
   })
 }
 
@@ -186,6 +187,7 @@ const unlawful: Readonly<Record<string, readonly (readonly [what: string, events
     ['anything after the crash', story(appended(0), appended(1, 'l'), began(1, 1), life('crashed'), began(2, 0))],
   ],
   'stop-is-bounded': [['a stop that outlasts its drain', story(life('stopping', 'b', 0), stopped(true, 22_001))]],
+  'calm-stop-is-clean': [['a stop that forgets its last commit', story(life('stopping'), stopped(false))]],
   'outcome-sums': [
     ['a record without an outcome', story({ kind: 'counted', machine: 'b', accepted: 5, accounted: 4 })],
   ],

@@ -46,6 +46,17 @@ const stopIsBounded: Law = {
   },
 }
 
+const calmStopIsClean: Law = {
+  name: 'calm-stop-is-clean',
+  rule: 'G6, R32: without faults a stop commits everything that was finished',
+  broken: (events, { isCalm }) =>
+    events.flatMap((event) =>
+      isCalm && event.kind === 'stopped' && !event.clean
+        ? [`${event.machine} stopped with ${event.uncommitted} records finished and not committed`]
+        : [],
+    ),
+}
+
 const outcomeSums: Law = {
   name: 'outcome-sums',
   rule: 'G9, R17: accepted = ended in some way + not finished',
@@ -85,6 +96,7 @@ function reasonsOf(events: readonly TraceEvent[], kind: 'failed' | 'unhandledRej
 export const lifeLaws: readonly Law[] = [
   noAttemptAfterStop,
   stopIsBounded,
+  calmStopIsClean,
   outcomeSums,
   drainsAfterHealing,
   neverGivesUp,

@@ -58,7 +58,7 @@ async function simulate({ runs, seed, json, verbose }: Options): Promise<number>
     runs: ran,
     seed,
     violations: failures.length,
-    faults: Object.fromEntries([...faults].toSorted()),
+    faults: Object.fromEntries([...faults].toSorted(([one], [other]) => (one < other ? -1 : 1))),
     historiesPerSecond: Math.round((ran / seconds) * 10) / 10,
     failures,
   }

@@ -92,7 +92,7 @@ export function drawPlan(seed: number, random: SeededRandom): Plan {
     restartAfterMs,
     handoverAtMs: random.chance(0.4) ? handoverAtMs : null,
     healAtMs: faultsEndMs,
-    terms: { order, concurrency, attemptTimeoutMs, abortGraceMs, drainAtStopMs, drainBoundMs },
+    terms: { order, concurrency, attemptTimeoutMs, abortGraceMs, drainAtStopMs, drainBoundMs, isCalm: !isRough },
   }
 }
 
@@ -118,8 +118,8 @@ function drawHandler(random: SeededRandom): HandlerPlan {
     latencyMaxMs: random.pick([0, 5, 50, 400]),
     sync: random.pick([0, 0.3, 1]),
     fails: random.pick([0, 0.05, 0.4]),
-    hangs: random.pick([0, 0, 0.01]),
-    ignoresAbort: random.pick([0, 0, 0.01]),
+    hangs: random.pick([0, 0, 0.02]),
+    ignoresAbort: random.pick([0, 0, 0.02, 0.1]),
   }
 }
 
@@ -160,6 +160,7 @@ function drawIncidents(random: SeededRandom, untilMs: number): Incident[] {
     const kind = random.pick([
       'leaderMoved',
       'coordinatorMoved',
+      'memberExpired',
       'memberExpired',
       'nodeDown',
       'unreachable',

@@ -15,7 +15,7 @@ test('an app starts, handles what was sent and stops, without a word about time'
   const app = createHoldfast({ group: 'billing', kafka: kit.kafka, profile: 'test', log: false })
   const handled: string[] = []
   app.consume(orders, {}, async (message) => {
-    await kit.time.sleep('20ms')
+    await kit.time.pass('20ms')
     handled.push(message.value)
   })
 

@@ -53,6 +53,8 @@ export type Terms = {
   readonly drainAtStopMs: number
   /** Everything must have been committed so long after the faults ended. */
   readonly drainBoundMs: number
+  /** Nothing goes wrong but the one crash. */
+  readonly isCalm: boolean
 }
 
 type Unstamped<E> = E extends unknown ? Omit<E, 'atMs'> : never
@@ -67,7 +69,7 @@ export class Trace {
   }
 
   add(event: Unstamped<TraceEvent>): void {
-    this.events.push({ atMs: this.#nowMs(), ...event } as TraceEvent)
+    this.events.push({ atMs: this.#nowMs(), ...event })
   }
 
   nextRun(): number {

@@ -80,9 +80,9 @@ export class VirtualClock implements Clock {
     return { cancel: () => this.#timers.remove(timer) }
   }
 
-  /** Resolves when so much time has passed; for handlers that take their time. */
-  sleep(duration: Duration): Promise<void> {
-    const ms = parseDuration(duration, 'sleep')
+  /** Resolves when so much time has passed, without moving it: for handlers that take their time. */
+  pass(duration: Duration): Promise<void> {
+    const ms = parseDuration(duration, 'pass')
     return new Promise((resolve) => {
       this.setTimer(ms, resolve)
     })
