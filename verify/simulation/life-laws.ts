@@ -48,13 +48,19 @@ const stopIsBounded: Law = {
 
 const calmStopIsClean: Law = {
   name: 'calm-stop-is-clean',
-  rule: 'G6, R32: without faults a stop commits everything that was finished',
-  broken: (events, { isCalm }) =>
-    events.flatMap((event) =>
-      isCalm && event.kind === 'stopped' && !event.clean
-        ? [`${event.machine} stopped with ${event.uncommitted} records finished and not committed`]
-        : [],
-    ),
+  rule: 'G6, R32: without faults a stop commits all that was finished, unless a handler never ended',
+  broken: (events, { isCalm }) => {
+    const running = new Map<number, string>()
+    const broken: string[] = []
+    for (const event of events) {
+      if (event.kind === 'began') running.set(event.run, event.machine)
+      if (event.kind === 'ended') running.delete(event.run)
+      if (event.kind !== 'stopped' || event.clean || !isCalm) continue
+      if ([...running.values()].includes(event.machine)) continue
+      broken.push(`${event.machine} stopped with ${event.uncommitted} records finished and not committed`)
+    }
+    return broken
+  },
 }
 
 const outcomeSums: Law = {
@@ -79,7 +85,7 @@ const drainsAfterHealing: Law = {
 
 const neverGivesUp: Law = {
   name: 'never-gives-up',
-  rule: 'R28, G8: no fault of network or broker ends a process',
+  rule: 'R28, G8: no fault of network or broker ends a process, and no mistake of ours',
   broken: (events) => reasonsOf(events, 'failed'),
 }
 
