@@ -42,6 +42,8 @@ export class Departure<R> {
   #handBackUntilMs = Infinity
   #hasAborted = false
   #isDrainedTold = false
+  /** What ended and was lost, uncommitted, since the stop began: it counts as ours to the end. */
+  #lostUncommitted = 0
 
   constructor(member: DepartureParts<R>) {
     this.#member = member
@@ -60,8 +62,13 @@ export class Departure<R> {
     return Math.min(this.#drainUntilMs, this.#handBackUntilMs)
   }
 
-  /** The membership is over: there is nothing to give back any more. */
-  forget(): void {
+  /** The membership is lost, and with it what is not committed. Call before the ownerships end. */
+  lost(): void {
+    if (this.isEnding) this.#lostUncommitted += this.#uncommitted()
+    this.#forget()
+  }
+
+  #forget(): void {
     this.#drainUntilMs = Infinity
     this.#handBackUntilMs = Infinity
     this.#hasAborted = false
@@ -154,14 +161,14 @@ export class Departure<R> {
   #giveBack(effects: MemberEffects<R>): void {
     const { membership, ownerships, settings, close, roundEnded } = this.#member
     const { group } = settings
-    const uncommitted = this.#uncommitted()
+    const uncommitted = this.#lostUncommitted + this.#uncommitted()
     for (const flow of ownerships.all()) {
       const { topic, partition, epoch, committed } = flow
       const abandoned = flow.ledger.size
       close(flow)
       effects.emit('partition.revoked', { group, at: { topic, partition }, epoch, committed, abandoned })
     }
-    this.forget()
+    this.#forget()
     roundEnded()
     if (this.#ending === 'no') membership.rejoin(effects)
     if (this.#ending !== 'leaving') return

@@ -327,14 +327,14 @@ describe('stopping', () => {
     expect(rig.names()).toContain('finished')
   })
 
-  test('a membership that is lost while it leaves is finished all the same', () => {
+  test('a membership that is lost while it leaves is finished all the same, and is not called clean', () => {
     const rig = new MemberRig().assign()
     rig.deliver(chunkOf(offsets(0)))
     rig.end(0)
     rig.step({ kind: 'drain', drainMs: 20_000 })
     rig.step({ kind: 'leave', budgetMs: 3_000 })
     rig.answerCommit(groupCodes.unknownMemberId)
-    expect(rig.names()).toContain('finished')
+    expect(rig.take()).toContainEqual({ verb: 'finished', given: [{ uncommitted: 1, abandoned: 0 }] })
   })
 })
 

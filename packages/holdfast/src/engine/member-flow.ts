@@ -231,12 +231,12 @@ export class MemberFlow<R> {
   #lost(reason: string): void {
     const { group } = this.settings
     this.#effects.emit('group.lost', { group, reason })
+    this.#departure.lost()
     for (const flow of this.#ownerships.all()) {
       this.subscriptions.get(flow.topic)?.abortAll(flow, 'lost', this.#nowMs, this.#effects)
       this.#close(flow)
       this.#effects.emit('partition.lost', { group, at: at(flow), epoch: flow.epoch, reason })
     }
-    this.#departure.forget()
     this.#roundEnded()
   }
 
