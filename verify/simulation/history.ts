@@ -25,26 +25,26 @@ const stopLimit = '40s'
 export async function runHistory(seed: number): Promise<History> {
   const stage = new Stage(seed)
   const onRejection = (reason: unknown): void =>
-    stage.trace.add({
-      kind: 'unhandledRejection',
-      reason: reason instanceof Error ? String(reason.stack) : String(reason),
-    })
+    stage.trace.add({ kind: 'unhandledRejection', reason: storyOf(reason) })
+  // Thrown by the code under test where nobody catches it: on the machine's clock it would have ended the process.
+  const onException = (error: unknown): void => stage.trace.add({ kind: 'failed', machine: '', reason: storyOf(error) })
   process.on('unhandledRejection', onRejection)
+  process.on('uncaughtException', onException)
   try {
     await stage.play()
   } catch (error) {
-    // Thrown out of a timer of the code under test: on the machine's clock it would have ended the process.
-    stage.trace.add({
-      kind: 'failed',
-      machine: '',
-      reason: error instanceof Error ? String(error.stack) : String(error),
-    })
+    onException(error)
   } finally {
     await stage.clock.settle()
     process.off('unhandledRejection', onRejection)
+    process.off('uncaughtException', onException)
     stage.close()
   }
   return { plan: stage.plan, events: stage.trace.events, faults: stage.faults() }
+}
+
+function storyOf(thrown: unknown): string {
+  return thrown instanceof Error ? String(thrown.stack) : String(thrown)
 }
 
 class Stage {

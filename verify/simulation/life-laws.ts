@@ -1,6 +1,6 @@
 /** Laws of a process: how it begins, keeps its books, goes on after faults, and ends. */
 
-import { addressOf, type Law } from './law.ts'
+import { addressOf, type Law, runsThatOutlived } from './law.ts'
 import { type TraceEvent } from './trace.ts'
 
 /** R32 in the test profile: flush and final commit 500 ms each, and a second for the rest. */
@@ -48,15 +48,15 @@ const stopIsBounded: Law = {
 
 const calmStopIsClean: Law = {
   name: 'calm-stop-is-clean',
-  rule: 'G6, R32: without faults a stop commits all that was finished, unless a handler never ended',
+  rule: 'G6, R32: without faults a stop commits all that was finished, unless a handler outlived it',
   broken: (events, { isCalm }) => {
-    const running = new Map<number, string>()
+    const outlived = runsThatOutlived(events)
+    const excused = new Set(
+      events.flatMap((event) => (event.kind === 'began' && outlived.has(event.run) ? [event.machine] : [])),
+    )
     const broken: string[] = []
     for (const event of events) {
-      if (event.kind === 'began') running.set(event.run, event.machine)
-      if (event.kind === 'ended') running.delete(event.run)
-      if (event.kind !== 'stopped' || event.clean || !isCalm) continue
-      if ([...running.values()].includes(event.machine)) continue
+      if (event.kind !== 'stopped' || event.clean || !isCalm || excused.has(event.machine)) continue
       broken.push(`${event.machine} stopped with ${event.uncommitted} records finished and not committed`)
     }
     return broken
