@@ -1,6 +1,6 @@
 /** R2, R8, A4: a commit that fails, or whose fate nobody knows, is followed by what is true then, which is never lower. */
 import { describe, expect, test } from 'vitest'
-import { groupCodes } from '../../packages/holdfast/src/engine/group-codes.ts'
+import { kafkaErrors } from '../../packages/holdfast/src/model/kafka-errors.ts'
 import { chunkOf, MemberRig, offsets } from '../../packages/holdfast/src/engine/member-rig.fixture.ts'
 
 /** Long enough for any backoff. */
@@ -23,8 +23,8 @@ function rigWithCommitInFlight(): MemberRig {
 
 describe('the commit of 2 fails, those of 4 and 6 succeed', () => {
   test.each([
-    ['a coordinator that has moved', groupCodes.notCoordinator],
-    ['a coordinator that is loading', groupCodes.coordinatorLoading],
+    ['a coordinator that has moved', kafkaErrors.NOT_COORDINATOR],
+    ['a coordinator that is loading', kafkaErrors.COORDINATOR_LOAD_IN_PROGRESS],
     ['an unknown error', -1],
   ])('with %s', (_, errorCode) => {
     const rig = rigWithCommitInFlight()
@@ -58,7 +58,7 @@ test('a commit is not repeated in a hot loop while it fails', () => {
   const rig = rigWithCommitInFlight()
 
   for (let failures = 0; failures < 60; failures++) {
-    rig.answerCommit(groupCodes.notCoordinator)
+    rig.answerCommit(kafkaErrors.NOT_COORDINATOR)
     const sent = rig.commits.length
     for (let waitedMs = 0; rig.commits.length === sent; waitedMs += 100) {
       expect(waitedMs).toBeLessThanOrEqual(5_000)

@@ -1,7 +1,7 @@
 /** R8, R16, A3: a record whose attempt was aborted is unfinished, whatever ends above it later; only a new ownership, which
  *  reads it again, moves the line. */
 import { expect, test } from 'vitest'
-import { groupCodes } from '../../packages/holdfast/src/engine/group-codes.ts'
+import { kafkaErrors } from '../../packages/holdfast/src/model/kafka-errors.ts'
 import { chunkOf, MemberRig, offsets } from '../../packages/holdfast/src/engine/member-rig.fixture.ts'
 
 test('9 done, 10 aborted, 11 and 12 done commits 10, and 13 changes nothing until the partition is assigned again', () => {
@@ -24,7 +24,7 @@ test('9 done, 10 aborted, 11 and 12 done commits 10, and 13 changes nothing unti
   expect(rig.flow.partitions.get('orders/0')?.ledger.committable()).toBe(10)
 
   const { stamp } = rig.flow.membership
-  rig.step({ kind: 'refused', stamp, errorCode: groupCodes.unknownMemberId, what: 'test' })
+  rig.step({ kind: 'refused', stamp, errorCode: kafkaErrors.UNKNOWN_MEMBER_ID, what: 'test' })
   rig.assign(1, 10, 2)
   rig.deliver(chunkOf(offsets(10, 11, 12, 13)))
   for (const offset of [10, 11, 12, 13]) rig.end(offset)

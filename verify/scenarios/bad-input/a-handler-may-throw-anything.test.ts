@@ -34,10 +34,10 @@ const thrown: Readonly<Record<string, () => unknown>> = {
 
 /** By name: what is returned. */
 const returned: Readonly<Record<string, () => unknown>> = {
-  'a thenable whose getter throws': () => Object.defineProperty({}, 'then', { get: refuse }),
+  'a thenable whose getter throws': () => thenableBy(refuse),
   // oxlint-disable-next-line unicorn/no-thenable -- it is what is tested
   'a thenable whose then throws': () => ({ then: refuse }),
-  'a thenable whose getter throws the second time': () => Object.defineProperty({}, 'then', { get: onceThen(refuse) }),
+  'a thenable whose getter throws the second time': () => thenableBy(onceThen(refuse)),
   'a thenable that rejects twice': () => thenable((_, reject) => [reject(1), reject(2)]),
   'a thenable that rejects, then throws': () => thenable((_, reject) => [reject(1), refuse()]),
   'a thenable that rejects with itself': () => rejectingWithItself(),
@@ -157,6 +157,11 @@ type Then = (resolve: (value: unknown) => void, reject: (error: unknown) => void
 function thenable(then: Then): object {
   // oxlint-disable-next-line unicorn/no-thenable -- it is what is tested
   return { then }
+}
+
+function thenableBy(get: () => unknown): object {
+  // oxlint-disable-next-line unicorn/no-thenable -- it is what is tested
+  return Object.defineProperty({}, 'then', { get })
 }
 
 function rejectingWithItself(): object {
