@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest'
 import { decodeAssignment, encodeAssignment } from '../../packages/holdfast/src/kafka/group-protocol.ts'
-import { errorCodes as code } from '../../packages/holdfast/src/kafka/protocol-errors.ts'
+import { kafkaErrors as code } from '../../packages/holdfast/src/model/kafka-errors.ts'
 import { joinAlone, joinOf, type PortFixture, uniqueName } from './port-fixture.ts'
 
 export function groupLaws(kafkaOf: () => PortFixture): void {

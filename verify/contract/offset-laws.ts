@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest'
 import { type RequestOf } from '../../packages/holdfast/src/kafka/port.ts'
-import { errorCodes as code } from '../../packages/holdfast/src/kafka/protocol-errors.ts'
+import { kafkaErrors as code } from '../../packages/holdfast/src/model/kafka-errors.ts'
 import { joinAlone, type PortFixture, uniqueName } from './port-fixture.ts'
 
 export function offsetLaws(kafkaOf: () => PortFixture): void {

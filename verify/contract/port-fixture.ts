@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto'
 import { expect } from 'vitest'
 import { encodeSubscription } from '../../packages/holdfast/src/kafka/group-protocol.ts'
-import { errorCodes as code } from '../../packages/holdfast/src/kafka/protocol-errors.ts'
+import { kafkaErrors as code } from '../../packages/holdfast/src/model/kafka-errors.ts'
 import {
   type Channel,
   type FetchedPartition,

@@ -1,7 +1,7 @@
 /** The contract of Produce, InitProducerId, Fetch, ListOffsets and OffsetForLeaderEpoch. */
 
 import { describe, expect, test } from 'vitest'
-import { errorCodes as code } from '../../packages/holdfast/src/kafka/protocol-errors.ts'
+import { kafkaErrors as code } from '../../packages/holdfast/src/model/kafka-errors.ts'
 import {
   batchOf,
   fetchOf,

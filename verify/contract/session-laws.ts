@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest'
 import { type FetchResponse } from '../../packages/holdfast/src/kafka/port.ts'
-import { errorCodes as code } from '../../packages/holdfast/src/kafka/protocol-errors.ts'
+import { kafkaErrors as code } from '../../packages/holdfast/src/model/kafka-errors.ts'
 import { batchOf, fetchOf, partitionsOf, type PortFixture, produceOf, textsOf } from './port-fixture.ts'
 
 export function sessionLaws(kafkaOf: () => PortFixture): void {

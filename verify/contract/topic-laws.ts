@@ -1,7 +1,7 @@
 /** The contract of Metadata, CreateTopics, DeleteTopics and DescribeConfigs. */
 
 import { describe, expect, test } from 'vitest'
-import { errorCodes as code } from '../../packages/holdfast/src/kafka/protocol-errors.ts'
+import { kafkaErrors as code } from '../../packages/holdfast/src/model/kafka-errors.ts'
 import { nilUuid, type PortFixture, uniqueName } from './port-fixture.ts'
 
 export function topicLaws(kafkaOf: () => PortFixture): void {

@@ -5,17 +5,18 @@ import { type GroupSettings } from '../model/settings.ts'
 import { partitionName } from '../model/topic-partition.ts'
 import { CommitRhythm } from './commit-rhythm.ts'
 import { type CommitOffset, type Identity, type MemberEffects, type Stamp } from './effects.ts'
-import { groupCodes, isCoordinatorElsewhere } from './group-codes.ts'
+import { kafkaErrorName, kafkaErrors } from '../model/kafka-errors.ts'
+import { isCoordinatorElsewhere } from './group-codes.ts'
 import { type PartitionFlow } from './partition-flow.ts'
 
 /** What a refusal means for the membership: a rebalance has begun, or the code with which it ended; null when nothing. */
 type Refusal = 'rebalance' | number | null
 
 const fencing: ReadonlySet<number> = new Set([
-  groupCodes.illegalGeneration,
-  groupCodes.unknownMemberId,
-  groupCodes.groupIdNotFound,
-  groupCodes.fencedInstanceId,
+  kafkaErrors.ILLEGAL_GENERATION,
+  kafkaErrors.UNKNOWN_MEMBER_ID,
+  kafkaErrors.GROUP_ID_NOT_FOUND,
+  kafkaErrors.FENCED_INSTANCE_ID,
 ])
 
 export class Commits<R> {
@@ -90,8 +91,8 @@ export class Commits<R> {
       return null
     }
     if (isCoordinatorElsewhere(refusedWith)) effects.forgetCoordinator()
-    this.failed(`error ${refusedWith}`, group, nowMs, effects)
-    if (refusedWith === groupCodes.rebalanceInProgress) return 'rebalance'
+    this.failed(kafkaErrorName(refusedWith), group, nowMs, effects)
+    if (refusedWith === kafkaErrors.REBALANCE_IN_PROGRESS) return 'rebalance'
     return fencing.has(refusedWith) ? refusedWith : null
   }
 

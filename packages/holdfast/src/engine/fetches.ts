@@ -1,6 +1,7 @@
 /** Decides which node is asked for which partitions, and what its answers mean (R28). One request per node is in flight; a
  *  partition that is paused, moving or out of room is left out; every error leads to a fresh look at the metadata and a
  *  wait with jitter, none is final. */
+import { kafkaErrorName, kafkaErrors } from '../model/kafka-errors.ts'
 import { type NextOffset } from '../model/next-offset.ts'
 import { type FetchSettings } from '../model/settings.ts'
 import { type TopicPartition } from '../model/topic-partition.ts'
@@ -25,7 +26,6 @@ export type FetchedPartition<R> = {
 }
 
 const retryDelay = { firstMs: 100, maxMs: 5_000 }
-const offsetOutOfRange = 1
 
 export class Fetches<R> {
   readonly #settings: FetchSettings
@@ -152,7 +152,7 @@ export class Fetches<R> {
     nowMs: number,
     effects: MemberEffects<R>,
   ): void {
-    if (part.errorCode === offsetOutOfRange || part.divergesAt !== null) {
+    if (part.errorCode === kafkaErrors.OFFSET_OUT_OF_RANGE || part.divergesAt !== null) {
       this.#relocate(flow, false, effects)
       return
     }
@@ -160,7 +160,7 @@ export class Fetches<R> {
       flow.fetchFailures += 1
       const retryInMs = exponentialDelayMs(retryDelay, flow.fetchFailures, this.#random)
       flow.fetchNotBeforeMs = nowMs + retryInMs
-      const reason = part.corruption ?? `error ${part.errorCode} for ${flow.topic}/${flow.partition}`
+      const reason = part.corruption ?? `${kafkaErrorName(part.errorCode)} for ${flow.topic}/${flow.partition}`
       if (part.corruption !== null) {
         effects.emit('fetch.corrupt', { group, at: part.at, offset: flow.fetchPosition, reason })
       }

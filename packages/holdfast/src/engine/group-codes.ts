@@ -1,34 +1,17 @@
-/** The answers of a group coordinator that the engine acts on, by the names of the protocol. */
-export const groupCodes = {
-  unknownTopicOrPartition: 3,
-  offsetMetadataTooLarge: 12,
-  coordinatorLoading: 14,
-  coordinatorNotAvailable: 15,
-  notCoordinator: 16,
-  illegalGeneration: 22,
-  inconsistentGroupProtocol: 23,
-  invalidGroupId: 24,
-  unknownMemberId: 25,
-  invalidSessionTimeout: 26,
-  rebalanceInProgress: 27,
-  topicAuthorizationFailed: 29,
-  groupAuthorizationFailed: 30,
-  groupIdNotFound: 69,
-  memberIdRequired: 79,
-  fencedInstanceId: 82,
-} as const
+/** What some answers of a group coordinator have in common. */
+import { kafkaErrors } from '../model/kafka-errors.ts'
 
 /** The coordinator moved, is loading or is not there yet: find it again. */
 export function isCoordinatorElsewhere(code: number): boolean {
   return (
-    code === groupCodes.coordinatorLoading ||
-    code === groupCodes.coordinatorNotAvailable ||
-    code === groupCodes.notCoordinator
+    code === kafkaErrors.COORDINATOR_LOAD_IN_PROGRESS ||
+    code === kafkaErrors.COORDINATOR_NOT_AVAILABLE ||
+    code === kafkaErrors.NOT_COORDINATOR
   )
 }
 
-/** The group does not know us, or does not exist any more (Kafka 4 answers a commit to a missing group with 69): we are a
- *  new member to it. */
+/** The group does not know us, or does not exist any more (Kafka 4 answers a commit to a missing group with
+ *  GROUP_ID_NOT_FOUND): we are a new member to it. */
 export function isUnknownMember(code: number): boolean {
-  return code === groupCodes.unknownMemberId || code === groupCodes.groupIdNotFound
+  return code === kafkaErrors.UNKNOWN_MEMBER_ID || code === kafkaErrors.GROUP_ID_NOT_FOUND
 }

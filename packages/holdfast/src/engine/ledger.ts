@@ -2,7 +2,7 @@
  *
  *  The unfinished entries are a linked list, oldest first: the lowest one is the head, whatever the span of offsets above
  *  it, and a gap that compaction or a transaction marker left has no entry, so it never holds the line. */
-import { type NextOffset, startAt } from '../model/next-offset.ts'
+import { nextAfter, type NextOffset, startAt } from '../model/next-offset.ts'
 import { type Entry } from './entry.ts'
 
 export class Ledger<R> {
@@ -24,7 +24,7 @@ export class Ledger<R> {
     if (this.#newest === null) this.#oldest = entry
     else this.#newest.newer = entry
     this.#newest = entry
-    this.#position = startAt(entry.offset + 1)
+    this.#position = nextAfter(entry.offset)
     this.#accepted += 1
     this.#size += 1
   }

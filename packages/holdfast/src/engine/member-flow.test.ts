@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { startAt } from '../model/next-offset.ts'
 import { type Order } from '../model/settings.ts'
-import { groupCodes } from './group-codes.ts'
+import { kafkaErrors } from '../model/kafka-errors.ts'
 import { HistoryWorld } from './member-history.fixture.ts'
 import { chunkOf, MemberRig, offsets } from './member-rig.fixture.ts'
 import { explain, memberHealth, subscriptionStatus } from './status.ts'
@@ -122,7 +122,12 @@ describe('order over ownerships', () => {
     const rig = new MemberRig({ subscription: { order: 'key' } }).assign()
     rig.deliver(chunkOf([{ offset: 0, key: 1 }]))
     const old = rig.running.get(0)!
-    rig.step({ kind: 'refused', stamp: rig.flow.membership.stamp, errorCode: groupCodes.unknownMemberId, what: 'test' })
+    rig.step({
+      kind: 'refused',
+      stamp: rig.flow.membership.stamp,
+      errorCode: kafkaErrors.UNKNOWN_MEMBER_ID,
+      what: 'test',
+    })
     rig.assign(1, 0, 2)
     rig.running.clear()
     rig.deliver(
@@ -140,10 +145,55 @@ describe('order over ownerships', () => {
     expect(rig.flow.partitions.get('orders/0')?.ledger.committable()).toBe(0)
   })
 
+  test('an attempt that outlives two ownerships still holds the lane in the third', () => {
+    const rig = new MemberRig({ subscription: { order: 'key' } }).assign()
+    const lose = (generation: number): void => {
+      const { stamp } = rig.flow.membership
+      rig.step({ kind: 'refused', stamp, errorCode: kafkaErrors.UNKNOWN_MEMBER_ID, what: 'test' })
+      rig.assign(1, 0, generation)
+      rig.deliver(
+        chunkOf([
+          { offset: 0, key: 1 },
+          { offset: 1, key: 2 },
+        ]),
+      )
+    }
+    rig.deliver(chunkOf([{ offset: 0, key: 1 }]))
+    const old = rig.running.get(0)!
+    rig.running.clear()
+    lose(2)
+    rig.running.clear()
+    lose(3)
+    expect([...rig.running.keys()]).toEqual([])
+    rig.running.set(-1, old)
+    rig.end(-1)
+    expect([...rig.running.keys()]).toEqual([0])
+  })
+
+  test('bytes that cannot be decoded stop their partition and fail health, and nothing is dropped', () => {
+    const rig = new MemberRig().assign()
+    const broken = chunkOf(offsets(0, 1))
+    const chunk = {
+      ...broken,
+      take: (): never => {
+        throw new Error('no such varint')
+      },
+    }
+    rig.deliver(chunk)
+    expect(memberHealth(rig.flow, rig.nowMs).failures[0]).toContain('cannot be read: no such varint')
+    rig.advance(5_000)
+    expect(rig.commits).toEqual([])
+  })
+
   test('an answer to a fetch of an older ownership brings nothing', () => {
     const rig = new MemberRig().assign()
     const order = rig.fetches.at(-1)!
-    rig.step({ kind: 'refused', stamp: rig.flow.membership.stamp, errorCode: groupCodes.unknownMemberId, what: 'test' })
+    rig.step({
+      kind: 'refused',
+      stamp: rig.flow.membership.stamp,
+      errorCode: kafkaErrors.UNKNOWN_MEMBER_ID,
+      what: 'test',
+    })
     rig.assign(1, 0, 2)
     const part = {
       at: { topic: 'orders', partition: 0 },
@@ -333,7 +383,7 @@ describe('stopping', () => {
     rig.end(0)
     rig.step({ kind: 'drain', drainMs: 20_000 })
     rig.step({ kind: 'leave', budgetMs: 3_000 })
-    rig.answerCommit(groupCodes.unknownMemberId)
+    rig.answerCommit(kafkaErrors.UNKNOWN_MEMBER_ID)
     expect(rig.take()).toContainEqual({ verb: 'finished', given: [{ uncommitted: 1, abandoned: 0 }] })
   })
 })

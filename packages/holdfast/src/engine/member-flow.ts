@@ -9,7 +9,7 @@ import { Departure } from './departure.ts'
 import { type MemberEffects, type Stamp } from './effects.ts'
 import { type Entry } from './entry.ts'
 import { Fetches } from './fetches.ts'
-import { groupCodes } from './group-codes.ts'
+import { kafkaErrorName, kafkaErrors } from '../model/kafka-errors.ts'
 import { type Leader, type MemberEvent, type StartPosition } from './member-events.ts'
 import { Membership } from './membership.ts'
 import { Ownerships } from './ownerships.ts'
@@ -250,7 +250,7 @@ export class MemberFlow<R> {
   /** The coordinator refused a request about our positions. */
   #refused(event: Extract<MemberEvent<R>, { kind: 'refused' }>): void {
     if (event.stamp !== this.membership.stamp) return
-    if (event.errorCode === groupCodes.rebalanceInProgress) this.membership.rebalance(event.what)
+    if (event.errorCode === kafkaErrors.REBALANCE_IN_PROGRESS) this.membership.rebalance(event.what)
     else this.membership.fenced(event.errorCode, event.what, this.#nowMs, this.#effects)
   }
 
@@ -275,7 +275,7 @@ export class MemberFlow<R> {
     if (subscription === undefined) return
     const { bufferedRecordsMax } = flow.settings
     if (flow.ledger.size <= bufferedRecordsMax / 2) this.#decode(flow, subscription)
-    if (!flow.needsRetryPause && !flow.isUnreadable && flow.resume('retry')) {
+    if (!flow.needsRetryPause && flow.unreadable === null && flow.resume('retry')) {
       this.#tellResumed(flow, 'retry')
       for (const entry of flow.takeWithheld()) subscription.enqueue(entry)
       this.#fetches.changed()
@@ -290,14 +290,16 @@ export class MemberFlow<R> {
 
   #decode(flow: PartitionFlow<R>, subscription: SubscriptionFlow<R>): void {
     const before = flow.ledger.committable()
-    try {
-      flow.refill(subscription.enqueue)
-    } catch (error) {
+    flow.refill(subscription.enqueue)
+    if (flow.unreadable !== null && flow.pause('retry')) {
       const { group } = this.settings
-      const reason = error instanceof Error ? error.message : String(error)
-      this.#effects.emit('fetch.corrupt', { group, at: at(flow), offset: flow.ledger.position, reason })
-      flow.isUnreadable = true
-      if (flow.pause('retry')) this.#tellPaused(flow, 'retry')
+      this.#effects.emit('fetch.corrupt', {
+        group,
+        at: at(flow),
+        offset: flow.ledger.position,
+        reason: flow.unreadable,
+      })
+      this.#tellPaused(flow, 'retry')
     }
     if (flow.ledger.committable() > before) this.#commits.rhythm.note(0, this.#nowMs)
     if (subscription.hasReady) this.#dispatch(subscription)
@@ -374,7 +376,12 @@ export class MemberFlow<R> {
     )
     if (refusal === 'rebalance') this.membership.rebalance('a commit was refused because the group rebalances')
     else if (refusal !== null) {
-      this.membership.fenced(refusal, `a commit was refused with error ${refusal}`, this.#nowMs, this.#effects)
+      this.membership.fenced(
+        refusal,
+        `a commit was refused with ${kafkaErrorName(refusal)}`,
+        this.#nowMs,
+        this.#effects,
+      )
     }
   }
 

@@ -1,7 +1,7 @@
 /** For tests: a log that never changes, a group that may lose its member, and the engine's laws checked after every act. */
 import { expect } from 'vitest'
 import { type Order } from '../model/settings.ts'
-import { groupCodes } from './group-codes.ts'
+import { kafkaErrors } from '../model/kafka-errors.ts'
 import { chunkOf, MemberRig, type TestRecord } from './member-rig.fixture.ts'
 import { subscriptionStatus } from './status.ts'
 
@@ -64,7 +64,7 @@ export class HistoryWorld {
 
   #lose(): void {
     const { stamp } = this.#rig.flow.membership
-    this.#rig.step({ kind: 'refused', stamp, errorCode: groupCodes.unknownMemberId, what: 'test' })
+    this.#rig.step({ kind: 'refused', stamp, errorCode: kafkaErrors.UNKNOWN_MEMBER_ID, what: 'test' })
     this.#rejoin()
   }
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { type JoinAnswer } from './effects.ts'
-import { groupCodes } from './group-codes.ts'
+import { kafkaErrors } from '../model/kafka-errors.ts'
 import { MemberRig, offsets, chunkOf } from './member-rig.fixture.ts'
 
 const admitted: JoinAnswer = {
@@ -23,7 +23,7 @@ test('a member that is told its id joins again with it', () => {
   const rig = new MemberRig()
   rig.step({ kind: 'start' })
   rig.take()
-  const answer = { ...admitted, errorCode: groupCodes.memberIdRequired, memberId: 'given' }
+  const answer = { ...admitted, errorCode: kafkaErrors.MEMBER_ID_REQUIRED, memberId: 'given' }
   rig.step({ kind: 'joined', stamp: rig.flow.membership.stamp, answer })
   expect(rig.take()).toContainEqual({ verb: 'join', given: [rig.flow.membership.stamp, 'given'] })
 })
@@ -31,9 +31,9 @@ test('a member that is told its id joins again with it', () => {
 test('an answer of an older life changes nothing', () => {
   const rig = new MemberRig().assign()
   const old = rig.flow.membership.stamp
-  beat(rig, groupCodes.unknownMemberId)
+  beat(rig, kafkaErrors.UNKNOWN_MEMBER_ID)
   rig.take()
-  rig.step({ kind: 'heartbeatAnswered', stamp: old, errorCode: groupCodes.rebalanceInProgress })
+  rig.step({ kind: 'heartbeatAnswered', stamp: old, errorCode: kafkaErrors.REBALANCE_IN_PROGRESS })
   rig.step({ kind: 'joined', stamp: old, answer: admitted })
   rig.step({ kind: 'synced', stamp: old, errorCode: 0, partitions: [] })
   expect(rig.take()).toEqual([])
@@ -44,7 +44,7 @@ test('a rebalance is answered by a drain, heartbeats going on, then a commit, th
   const rig = new MemberRig().assign()
   rig.deliver(chunkOf(offsets(0, 1)))
   rig.end(0)
-  beat(rig, groupCodes.rebalanceInProgress)
+  beat(rig, kafkaErrors.REBALANCE_IN_PROGRESS)
   rig.answerCommit()
   rig.beatsAreAnswered = true
   expect(rig.flow.membership.phase).toBe('draining')
@@ -61,9 +61,9 @@ test('a rebalance is answered by a drain, heartbeats going on, then a commit, th
 test('a second "rebalance in progress" during the drain is no second drain', () => {
   const rig = new MemberRig().assign()
   rig.deliver(chunkOf(offsets(0)))
-  beat(rig, groupCodes.rebalanceInProgress)
+  beat(rig, kafkaErrors.REBALANCE_IN_PROGRESS)
   rig.take()
-  beat(rig, groupCodes.rebalanceInProgress)
+  beat(rig, kafkaErrors.REBALANCE_IN_PROGRESS)
   expect(rig.names().filter((name) => name === 'group.rebalancing')).toEqual([])
 })
 
@@ -71,7 +71,7 @@ test('a partition that is lost is neither waited for nor committed', () => {
   const rig = new MemberRig().assign()
   rig.deliver(chunkOf(offsets(0, 1)))
   rig.end(0)
-  beat(rig, groupCodes.illegalGeneration)
+  beat(rig, kafkaErrors.ILLEGAL_GENERATION)
   rig.commits = []
   expect(rig.names()).toEqual(expect.arrayContaining(['abort', 'partition.lost', 'join']))
   rig.end(1)
@@ -81,7 +81,7 @@ test('a partition that is lost is neither waited for nor committed', () => {
 
 test('a fenced member does not join again by itself', () => {
   const rig = new MemberRig().assign()
-  beat(rig, groupCodes.fencedInstanceId)
+  beat(rig, kafkaErrors.FENCED_INSTANCE_ID)
   expect(rig.names()).toContain('fail')
   rig.advance(120_000)
   expect(rig.names()).not.toContain('join')
@@ -132,7 +132,7 @@ test('a coordinator that moved is looked for, with a pause that grows', () => {
   const waits: number[] = []
   for (let round = 0; round < 4; round++) {
     const { stamp } = rig.flow.membership
-    rig.step({ kind: 'joined', stamp, answer: { ...admitted, errorCode: groupCodes.notCoordinator } })
+    rig.step({ kind: 'joined', stamp, answer: { ...admitted, errorCode: kafkaErrors.NOT_COORDINATOR } })
     waits.push(rig.flow.nextWakeMs - rig.nowMs)
     rig.take()
     rig.advance(waits.at(-1)!)

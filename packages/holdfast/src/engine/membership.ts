@@ -13,7 +13,8 @@ import { HoldfastError } from '../model/errors.ts'
 import { type GroupSettings } from '../model/settings.ts'
 import { exponentialDelayMs } from './backoff.ts'
 import { type Identity, type JoinAnswer, type MembershipEffects, type Stamp } from './effects.ts'
-import { groupCodes, isCoordinatorElsewhere, isUnknownMember } from './group-codes.ts'
+import { kafkaErrorName, kafkaErrors } from '../model/kafka-errors.ts'
+import { isCoordinatorElsewhere, isUnknownMember } from './group-codes.ts'
 
 export type MembershipPhase = 'idle' | 'waiting' | 'joining' | 'syncing' | 'stable' | 'draining' | 'left'
 
@@ -105,7 +106,7 @@ export class Membership {
   joined(stamp: Stamp, answer: JoinAnswer, nowMs: number, effects: MembershipEffects): void {
     if (stamp !== this.#stamp || this.phase !== 'joining') return
     const { errorCode } = answer
-    if (errorCode === groupCodes.memberIdRequired) {
+    if (errorCode === kafkaErrors.MEMBER_ID_REQUIRED) {
       this.memberId = answer.memberId
       this.#join(effects)
       return
@@ -151,7 +152,8 @@ export class Membership {
       effects.fail(new HoldfastError(refusal.code, refusal.problem, { remedy: refusal.remedy }))
       return
     }
-    if (errorCode === groupCodes.rebalanceInProgress || errorCode === groupCodes.illegalGeneration) this.#join(effects)
+    if (errorCode === kafkaErrors.REBALANCE_IN_PROGRESS || errorCode === kafkaErrors.ILLEGAL_GENERATION)
+      this.#join(effects)
     else this.#wait(nowMs)
   }
 
@@ -170,7 +172,7 @@ export class Membership {
       case 0:
         this.#leaseFromMs = sentMs
         return
-      case groupCodes.rebalanceInProgress:
+      case kafkaErrors.REBALANCE_IN_PROGRESS:
         // The coordinator counts this heartbeat too; while it prepares the rebalance our generation may still commit.
         this.#leaseFromMs = sentMs
         this.rebalance('the coordinator asked for it')
@@ -194,7 +196,7 @@ export class Membership {
       this.#heartbeatDueMs = Math.min(this.#heartbeatDueMs, nowMs + heartbeatRetryMs)
       return
     }
-    this.fenced(errorCode, `${what} was refused with error ${errorCode}`, nowMs, effects)
+    this.fenced(errorCode, `${what} was refused with ${kafkaErrorName(errorCode)}`, nowMs, effects)
   }
 
   /** The coordinator no longer knows this identity (R2): everything is lost, at once. */
@@ -206,7 +208,7 @@ export class Membership {
     this.#owner.lost(reason)
     if (refusal !== undefined)
       effects.fail(new HoldfastError(refusal.code, refusal.problem, { remedy: refusal.remedy }))
-    else if (isUnknownMember(errorCode) || errorCode === groupCodes.illegalGeneration) this.#join(effects)
+    else if (isUnknownMember(errorCode) || errorCode === kafkaErrors.ILLEGAL_GENERATION) this.#join(effects)
     else this.#wait(nowMs)
   }
 
@@ -281,7 +283,7 @@ type Refusal = {
 /** Answers that no repetition mends. */
 const refusals: ReadonlyMap<number, Refusal> = new Map([
   [
-    groupCodes.fencedInstanceId,
+    kafkaErrors.FENCED_INSTANCE_ID,
     {
       code: 'FENCED',
       problem: 'expected to be the only member with its instance id, got FENCED_INSTANCE_ID',
@@ -289,7 +291,7 @@ const refusals: ReadonlyMap<number, Refusal> = new Map([
     },
   ],
   [
-    groupCodes.groupAuthorizationFailed,
+    kafkaErrors.GROUP_AUTHORIZATION_FAILED,
     {
       code: 'AUTHORIZATION_FAILED',
       problem: 'expected to be allowed to read the group, got GROUP_AUTHORIZATION_FAILED',
@@ -297,7 +299,7 @@ const refusals: ReadonlyMap<number, Refusal> = new Map([
     },
   ],
   [
-    groupCodes.inconsistentGroupProtocol,
+    kafkaErrors.INCONSISTENT_GROUP_PROTOCOL,
     {
       code: 'KAFKA_ERROR',
       problem: 'expected the group to share an assignment protocol with us, got INCONSISTENT_GROUP_PROTOCOL',
@@ -305,7 +307,7 @@ const refusals: ReadonlyMap<number, Refusal> = new Map([
     },
   ],
   [
-    groupCodes.invalidGroupId,
+    kafkaErrors.INVALID_GROUP_ID,
     {
       code: 'KAFKA_ERROR',
       problem: 'expected a group id that the broker accepts, got INVALID_GROUP_ID',
@@ -313,7 +315,7 @@ const refusals: ReadonlyMap<number, Refusal> = new Map([
     },
   ],
   [
-    groupCodes.invalidSessionTimeout,
+    kafkaErrors.INVALID_SESSION_TIMEOUT,
     {
       code: 'KAFKA_ERROR',
       problem: 'expected the broker to accept the session timeout, got INVALID_SESSION_TIMEOUT',

@@ -49,10 +49,11 @@ export class Ownerships<R> {
     const name = partitionName(flow)
     const stillRunning = flow.close()
     this.#owned.delete(name)
-    if (stillRunning.length === 0) return
     const leftovers = this.#leftovers.get(name) ?? new Set()
+    // What waited behind a leftover of an even earlier ownership ended with this one.
+    for (const leftover of leftovers) leftover.behind = null
     for (const entry of stillRunning) leftovers.add(entry)
-    this.#leftovers.set(name, leftovers)
+    if (leftovers.size > 0) this.#leftovers.set(name, leftovers)
   }
 
   /** An attempt of an ownership that is over has settled: returns the entry that waited for its lane. */

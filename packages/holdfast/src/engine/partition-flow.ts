@@ -61,8 +61,8 @@ export class PartitionFlow<R> {
   fetchFailures = 0
   /** The broker is being asked where to continue; nothing is fetched meanwhile. */
   isRelocating = false
-  /** What was received cannot be decoded: somebody has to look at it. */
-  isUnreadable = false
+  /** Why what was received cannot be decoded, if it cannot: somebody has to look at it. */
+  unreadable: string | null = null
   heldBytes = 0
   running = 0
   parked = 0
@@ -104,20 +104,30 @@ export class PartitionFlow<R> {
     this.heldBytes += chunk.bytes
   }
 
-  /** Turns received bytes into entries while there is room; `startable` gets those with nothing ahead in their lane. */
+  /** Turns received bytes into entries while there is room; `startable` gets those with nothing ahead in their lane. Bytes
+   *  that cannot be decoded make the partition unreadable: it keeps what it has and takes nothing further. */
   refill(startable: (entry: Entry<R>) => void): void {
     let chunk = this.#chunks[0]
-    while (chunk !== undefined) {
+    while (chunk !== undefined && this.unreadable === null) {
       const room = this.settings.bufferedRecordsMax - this.ledger.size
       if (room <= 0 || this.#isAtBound) return
-      const records = chunk.take(room)
+      const records = this.#take(chunk, room)
       for (const record of records) this.#accept(record, chunk, startable)
-      if (records.length >= room) return
+      if (records.length >= room || this.unreadable !== null) return
       chunk.isTaken = true
       this.ledger.skipTo(chunk.nextOffset)
       this.#chunks.shift()
       if (chunk.unfinished === 0) this.heldBytes -= chunk.bytes
       chunk = this.#chunks[0]
+    }
+  }
+
+  #take(chunk: Chunk<R>, room: number): readonly R[] {
+    try {
+      return chunk.take(room)
+    } catch (error) {
+      this.unreadable = error instanceof Error ? error.message : String(error)
+      return []
     }
   }
 

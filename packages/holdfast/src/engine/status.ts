@@ -160,8 +160,11 @@ export function memberHealth<R>(flow: MemberFlow<R>, nowMs: number): MemberHealt
   }
   for (const partition of flow.partitions.values()) {
     const name = `${partition.topic}/${partition.partition}`
-    if (partition.isUnreadable)
-      failures.push(`${name}: the bytes behind offset ${partition.ledger.position} cannot be read`)
+    if (partition.unreadable !== null) {
+      failures.push(
+        `${name}: the bytes behind offset ${partition.ledger.position} cannot be read: ${partition.unreadable}`,
+      )
+    }
     if (partition.blocked === 0) continue
     const { why, offset } = partitionStatus(partition, nowMs).blockedBy ?? {
       why: 'a record is out of attempts',

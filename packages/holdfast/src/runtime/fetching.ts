@@ -4,6 +4,7 @@ import { type FetchOrder, type FetchTarget } from '../engine/fetch-session.ts'
 import { type FetchedPartition } from '../engine/fetches.ts'
 import { type MemberEvent } from '../engine/member-flow.ts'
 import { type FetchedPartition as WirePartition, type FetchRequest, type FetchResponse } from '../kafka/port.ts'
+import { kafkaErrorName } from '../model/kafka-errors.ts'
 import { startAt } from '../model/next-offset.ts'
 import { type KafkaRecord } from '../model/record.ts'
 import { type FetchSettings } from '../model/settings.ts'
@@ -35,7 +36,7 @@ export async function fetchFrom(fetching: Fetching): Promise<MemberEvent<KafkaRe
   try {
     const timeoutMs = order.maxWaitMs + slackMs
     const answer = await port.call(address, 'Fetch', requestFor(fetching), { channel: 'fetch', timeoutMs })
-    if (answer.errorCode !== 0) return failed(`error ${answer.errorCode}`, sessionErrors.has(answer.errorCode))
+    if (answer.errorCode !== 0) return failed(kafkaErrorName(answer.errorCode), sessionErrors.has(answer.errorCode))
     return { kind: 'fetched', nodeId, stamp, sessionId: answer.sessionId, partitions: partitionsOf(answer, fetching) }
   } catch (error) {
     return failed(error instanceof Error ? error.message : String(error))

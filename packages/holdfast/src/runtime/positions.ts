@@ -4,7 +4,8 @@
  *  A crash between the look-up and the first commit is harmless: nothing was handled yet, and the next owner looks up the
  *  same or, for `latest`, a later start. That is why a start that nobody committed is committed before anything runs. */
 import { type LostPosition, type Identity } from '../engine/effects.ts'
-import { groupCodes, isCoordinatorElsewhere } from '../engine/group-codes.ts'
+import { kafkaErrorName, kafkaErrors } from '../model/kafka-errors.ts'
+import { isCoordinatorElsewhere } from '../engine/group-codes.ts'
 import { type StartPosition } from '../engine/member-flow.ts'
 import { type KafkaPort, type ResponseOf } from '../kafka/port.ts'
 import { HoldfastError } from '../model/errors.ts'
@@ -19,7 +20,7 @@ export class RefusedByCoordinator extends Error {
   readonly errorCode: number
 
   constructor(what: string, errorCode: number) {
-    super(`${what} was refused with error ${errorCode}`)
+    super(`${what} was refused with ${kafkaErrorName(errorCode)}`)
     this.errorCode = errorCode
   }
 }
@@ -36,11 +37,11 @@ const noEpoch = -1
 
 /** The group has moved on without us, or is about to. */
 const identityCodes: ReadonlySet<number> = new Set([
-  groupCodes.illegalGeneration,
-  groupCodes.unknownMemberId,
-  groupCodes.groupIdNotFound,
-  groupCodes.rebalanceInProgress,
-  groupCodes.fencedInstanceId,
+  kafkaErrors.ILLEGAL_GENERATION,
+  kafkaErrors.UNKNOWN_MEMBER_ID,
+  kafkaErrors.GROUP_ID_NOT_FOUND,
+  kafkaErrors.REBALANCE_IN_PROGRESS,
+  kafkaErrors.FENCED_INSTANCE_ID,
 ])
 
 type Committed = { readonly offset: number; readonly leaderEpoch: number; readonly metadata: string | null }
@@ -126,16 +127,16 @@ export class Positions {
     if (errorCode === 0) return
     if (isCoordinatorElsewhere(errorCode)) {
       this.#cluster.forgetCoordinator(this.#settings.group)
-      throw new NotNow(`${what}: error ${errorCode}`)
+      throw new NotNow(`${what}: ${kafkaErrorName(errorCode)}`)
     }
     if (errorCode === unstableOffsetCommit) throw new NotNow('a transaction that commits our offsets is still open')
-    if (errorCode === groupCodes.groupAuthorizationFailed || errorCode === groupCodes.topicAuthorizationFailed) {
-      throw new HoldfastError('AUTHORIZATION_FAILED', `${what} was refused with error ${errorCode}`, {
+    if (errorCode === kafkaErrors.GROUP_AUTHORIZATION_FAILED || errorCode === kafkaErrors.TOPIC_AUTHORIZATION_FAILED) {
+      throw new HoldfastError('AUTHORIZATION_FAILED', `${what} was refused with ${kafkaErrorName(errorCode)}`, {
         remedy: `Grant the principal Read on the group ${this.#settings.group} and on its topics.`,
       })
     }
     if (identityCodes.has(errorCode)) throw new RefusedByCoordinator(what, errorCode)
-    throw new NotNow(`${what}: error ${errorCode}`)
+    throw new NotNow(`${what}: ${kafkaErrorName(errorCode)}`)
   }
 
   /** Committed before the first dispatch, so that a crash before the first record cannot move the start. */
@@ -243,7 +244,7 @@ export class Positions {
 
   #moved(at: TopicPartition, errorCode: number | undefined): NotNow {
     void this.#cluster.refresh(`${partitionName(at)} is not where it was`)
-    return new NotNow(`${partitionName(at)}: ${errorCode === undefined ? 'no leader' : `error ${errorCode}`}`)
+    return new NotNow(`${partitionName(at)}: ${errorCode === undefined ? 'no leader' : kafkaErrorName(errorCode)}`)
   }
 }
 

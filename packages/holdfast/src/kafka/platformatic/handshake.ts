@@ -1,7 +1,7 @@
 /** What happens on a fresh connection before anybody may use it: versions are asked for, then the user is authenticated. */
 
 import * as client from '@platformatic/kafka'
-import { errorCodes, errorName } from '../protocol-errors.ts'
+import { kafkaErrors, kafkaErrorName } from '../../model/kafka-errors.ts'
 import { type Handshake, type Link, type Session, type VersionRange } from '../link.ts'
 import { PortError } from '../port.ts'
 import { type Credentials, secretOf } from '../sasl.ts'
@@ -31,14 +31,14 @@ export function createHandshake(credentials: Credentials | undefined): Handshake
 
 async function askVersions(link: Link, timeoutMs: number): Promise<Session['versions']> {
   let answer = (await exchange(link, client.apiVersionsV3.api, software, { timeoutMs })) as ApiVersionsAnswer
-  if (answer.errorCode === errorCodes.UNSUPPORTED_VERSION) {
+  if (answer.errorCode === kafkaErrors.UNSUPPORTED_VERSION) {
     answer = (await exchange(link, client.apiVersionsV0.api, [], { timeoutMs })) as ApiVersionsAnswer
   }
   if (answer.errorCode !== 0) {
     throw new PortError(
       'unsupported',
       link.node,
-      `the broker does not tell its versions: ${errorName(answer.errorCode)}`,
+      `the broker does not tell its versions: ${kafkaErrorName(answer.errorCode)}`,
     )
   }
   return new Map(
@@ -56,7 +56,7 @@ async function authenticate(
   const handshake = (await exchange(link, client.saslHandshakeV1.api, ['PLAIN'], { timeoutMs })) as SaslHandshakeAnswer
   if (handshake.errorCode !== 0) {
     const offered = handshake.mechanisms?.join(', ') || 'nothing'
-    const reason = `the broker refused SASL PLAIN (${errorName(handshake.errorCode)}); it offers ${offered}`
+    const reason = `the broker refused SASL PLAIN (${kafkaErrorName(handshake.errorCode)}); it offers ${offered}`
     throw new PortError('auth', link.node, reason)
   }
   const { min, max } = versions.get(client.saslAuthenticateV2.api.key) ?? { min: 0, max: 0 }
@@ -65,7 +65,7 @@ async function authenticate(
   const token = Buffer.from(`\0${username}\0${await secretOf(password)}`)
   const answer = (await exchange(link, api, [token], { timeoutMs })) as SaslAuthenticateAnswer
   if (answer.errorCode !== 0) {
-    const reason = answer.errorMessage ?? errorName(answer.errorCode)
+    const reason = answer.errorMessage ?? kafkaErrorName(answer.errorCode)
     throw new PortError('auth', link.node, `the broker refused the credentials of user ${username}: ${reason}`)
   }
   return answer.sessionLifetimeMs > 0n ? Number(answer.sessionLifetimeMs) : null

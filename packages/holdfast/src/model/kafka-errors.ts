@@ -92,19 +92,14 @@ const rows = [
 ] as const
 
 type Row = (typeof rows)[number]
-export type ErrorName = Row[0]
+export type KafkaErrorName = Row[0]
 
-/** Numbers by name: `errorCodes.REBALANCE_IN_PROGRESS` is 27. */
-export const errorCodes: { readonly [R in Row as R[0]]: R[1] } = Object.fromEntries(rows) as never
+/** Numbers by name: `kafkaErrors.REBALANCE_IN_PROGRESS` is 27. */
+export const kafkaErrors: { readonly [R in Row as R[0]]: R[1] } = Object.fromEntries(rows) as never
 
 const byCode: ReadonlyMap<number, Row> = new Map(rows.map((row) => [row[1], row]))
 
 /** The name for logs and errors: `REBALANCE_IN_PROGRESS`, or `ERROR_999` for a code we do not know. */
-export function errorName(code: number): string {
+export function kafkaErrorName(code: number): string {
   return byCode.get(code)?.[0] ?? `ERROR_${code}`
-}
-
-/** One clause that says what the code means. */
-export function errorMeaning(code: number): string {
-  return byCode.get(code)?.[2] ?? 'an error of a later version of Kafka'
 }
