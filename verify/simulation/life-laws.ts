@@ -48,15 +48,18 @@ const stopIsBounded: Law = {
 
 const calmStopIsClean: Law = {
   name: 'calm-stop-is-clean',
-  rule: 'G6, R32: without faults a stop commits all that was finished, unless a handler outlived it',
-  broken: (events, { isCalm }) => {
+  rule: 'G6, R32: without faults a stop commits all that was finished, unless handlers need more than the drain',
+  broken: (events, { isCalm, drainAtStopMs }) => {
     const outlived = runsThatOutlived(events)
     const excused = new Set(
       events.flatMap((event) => (event.kind === 'began' && outlived.has(event.run) ? [event.machine] : [])),
     )
+    const drainedByMs = new Map<string, number>()
     const broken: string[] = []
     for (const event of events) {
-      if (event.kind !== 'stopped' || event.clean || !isCalm || excused.has(event.machine)) continue
+      if (event.kind === 'stopping') drainedByMs.set(event.machine, event.atMs + drainAtStopMs)
+      if (event.kind !== 'stopped' || event.clean || !isCalm) continue
+      if (excused.has(event.machine) || event.atMs >= (drainedByMs.get(event.machine) ?? 0)) continue
       broken.push(`${event.machine} stopped with ${event.uncommitted} records finished and not committed`)
     }
     return broken
