@@ -30,3 +30,23 @@ test.each([0, 1, 5])('after %i records of the old topic were handled', async (be
   expect(handled.lines.slice(before)).toEqual(['new 0', 'new 1'])
   expect(requestsOf(kafka, 'Fetch').length).toBeLessThan(100)
 })
+
+test('while a topic is gone, nobody asks for it in a hot loop', async () => {
+  await using kafka = await EmbeddedKafka.start({ topics: { orders: 1 } })
+  await using app = createHoldfast({ ...testApp, kafka: kafka.bootstrap, heartbeatInterval: '100ms' })
+  const handled = new Diary<string>()
+  app.consume(topic('orders'), {}, ({ valueBytes }) => handled.note(`${valueBytes?.toString()}`))
+  append(kafka, 'orders', [{ value: 'old' }])
+  await app.start()
+  await handled.until((lines) => lines.length === 1)
+  const beats = new Diary<number>()
+  kafka.core.intercept('Heartbeat', () => beats.note(1) as undefined)
+
+  await deleteTopic(kafka, 'orders')
+  await beats.until((lines) => lines.length === 10)
+
+  expect(requestsOf(kafka, 'Fetch').length).toBeLessThan(100)
+  kafka.core.createTopic('orders', 1)
+  append(kafka, 'orders', [{ value: 'new' }])
+  await handled.until((lines) => lines.includes('new'))
+})

@@ -109,7 +109,7 @@ test('the partition stands still when attempts are used up, says why, and the ot
   expect(app.health()).toMatchObject({ live: false })
   expect(app.health().reasons).toHaveLength(failures.length)
   for (const error of told) expect(error instanceof Error).toBe(true)
-  expect(lines).toContain('attempt failed, no retry is left')
+  expect(lines.some((line) => line.startsWith('attempt failed'))).toBe(true)
   expect(complaints).not.toHaveBeenCalled()
   await app.stop()
   for (const partition of failures.keys()) expect(committedOffset(kafka, 'billing', 'orders', partition)).toBe(0)
