@@ -171,6 +171,8 @@ export class Departure<R> {
     this.#forget()
     roundEnded()
     if (this.#ending === 'no') membership.rejoin(effects)
+    // A stop that came in the middle of this rebalance has yet to be told what it cost.
+    if (this.#ending === 'quiet') this.#lostUncommitted = uncommitted
     if (this.#ending !== 'leaving') return
     this.#ending = 'left'
     membership.leave(effects)

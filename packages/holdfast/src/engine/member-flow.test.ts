@@ -377,6 +377,17 @@ describe('stopping', () => {
     expect(rig.names()).toContain('finished')
   })
 
+  test('what a rebalance could not commit counts for a stop that came in its middle', () => {
+    const rig = new MemberRig().assign()
+    rig.deliver(chunkOf(offsets(0)))
+    rig.end(0)
+    rig.step({ kind: 'partitionsChanged', reason: 'test' })
+    rig.step({ kind: 'drain', drainMs: 20_000 })
+    rig.advance(10_000)
+    rig.step({ kind: 'leave', budgetMs: 3_000 })
+    expect(rig.take()).toContainEqual({ verb: 'finished', given: [{ uncommitted: 1, abandoned: 0 }] })
+  })
+
   test('a membership that is lost while it leaves is finished all the same, and is not called clean', () => {
     const rig = new MemberRig().assign()
     rig.deliver(chunkOf(offsets(0)))
