@@ -20,12 +20,12 @@ test('with both permits taken for ten minutes no third handler starts, and the m
   await started.until((lines) => lines.length === 2)
   const before = { fetches: requests('Fetch'), heartbeats: requests('Heartbeat') }
 
-  kit.broker.append('orders', 1, values)
+  for (const partition of [0, 1]) kit.broker.append('orders', partition, values)
   await kit.time.advance('10m')
 
   expect(started.lines).toHaveLength(2)
   expect(consumer.status()).toMatchObject({ inFlight: 2, maxInFlight: 2 })
-  expect(consumer.status()?.partitions.map(({ position }) => position)).toEqual([5, 5])
+  expect(consumer.status()?.partitions.map(({ position }) => position)).toEqual([10, 5])
   expect(requests('Heartbeat') - before.heartbeats).toBe(200)
   expect(requests('Fetch') - before.fetches).toBeGreaterThan(1_000)
   expect(kit.broker.group('billing')).toMatchObject({ state: 'stable', generation: 1 })
@@ -33,7 +33,7 @@ test('with both permits taken for ten minutes no third handler starts, and the m
 
   gate.open()
   await kit.waitUntilCommitted('billing', 'orders')
-  expect(consumer.status()).toMatchObject({ maxInFlight: 2, counts: { accepted: 10, done: 10 } })
+  expect(consumer.status()).toMatchObject({ maxInFlight: 2, counts: { accepted: 15, done: 15 } })
   await app.stop()
 
   function requests(api: string): number {

@@ -34,6 +34,13 @@ const rows: readonly Row[] = [
     done: [49, 59],
     expected: 69,
   },
+  {
+    title: 'a done record between two unfinished ones',
+    committed: 4,
+    received: [4, 5, 6, 7],
+    done: [4, 6],
+    expected: 5,
+  },
   { title: 'nothing unfinished', committed: 99, received: [99, 100], done: [99, 100], expected: 101 },
   { title: 'nothing received', committed: 7, received: [], done: [], expected: undefined },
 ]

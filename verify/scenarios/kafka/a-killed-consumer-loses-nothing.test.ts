@@ -15,7 +15,7 @@ type Line = { readonly partition: number; readonly offset: number; readonly key:
 
 const partitions = 3
 const keys = 30
-const count = 3_000
+const count = 6_000
 const program = join(import.meta.dirname, '../../fixtures/counting-consumer.ts')
 
 describeOnKafka('a consumer that is killed', (bootstrap) => {
@@ -42,22 +42,22 @@ describeOnKafka('a consumer that is killed', (bootstrap) => {
     await fill(bootstrap, name)
 
     for (let kills = 1; kills <= 3; kills++) {
-      const handled = new Diary<string>()
-      const child = await startConsumer([bootstrap, group, name, file], handled)
-      await handled.until((lines) => lines.length >= 200)
+      const told = new Diary<string>()
+      const child = await startConsumer([bootstrap, group, name, file], told)
+      await told.until((lines) => countOf(lines, 'committed') >= 2 && lines.at(-1) === 'handled')
       child.kill('SIGKILL')
       expect(await child.exited).toMatchObject({ signal: 'SIGKILL' })
       await expectNothingCommittedIsMissing(bootstrap, group, name, ledger())
     }
     const killed = ledger()
     const committed = await committedOffsets(bootstrap, group, name)
-    const handled = new Diary<string>()
-    const last = await startConsumer([bootstrap, group, name, file], handled)
+    const told = new Diary<string>()
+    const last = await startConsumer([bootstrap, group, name, file], told)
     const left = [...(await endOffsets(bootstrap, name))].reduce(
       (sum, [partition, end]) => sum + end - (committed.get(partition) ?? 0),
       0,
     )
-    await handled.until((lines) => lines.length >= left)
+    await told.until((lines) => countOf(lines, 'handled') >= left)
     expect(await last.stop(15_000)).toEqual({ code: 0, signal: null })
 
     expect(killed.length).toBeLessThan(count)
@@ -77,12 +77,18 @@ async function fill(bootstrap: string, name: string): Promise<void> {
   await app.sendAll(topic(name), messages)
 }
 
-/** Ready when it has handled its first record; `handled` hears of all of them. */
-function startConsumer(args: readonly string[], handled: Diary<string>): Promise<RunningProcess> {
-  const onLine = (line: string): void => {
-    if (line === 'handled') handled.note(line)
-  }
-  return startProcess({ name: 'the consumer', args: [program, ...args], readyLine: /^handled/, onLine })
+/** Ready when it has handled its first record; `told` hears of everything that it prints. */
+function startConsumer(args: readonly string[], told: Diary<string>): Promise<RunningProcess> {
+  return startProcess({
+    name: 'the consumer',
+    args: [program, ...args],
+    readyLine: /^handled/,
+    onLine: (line) => told.note(line),
+  })
+}
+
+function countOf(lines: readonly string[], line: string): number {
+  return lines.filter((each) => each === line).length
 }
 
 async function expectNothingCommittedIsMissing(
