@@ -44,7 +44,9 @@ export class Holdfast {
   readonly #refused: SettingsIssue[] = []
   #phase: Phase = 'new'
   #running: RunningApp | null = null
-  #starting: Promise<void> | null = null
+  #starting: Promise<void> = Promise.resolve()
+  /** A start that waits for the stop under way. */
+  #restart: Promise<void> | null = null
   #stopping: Promise<StopResult> | null = null
   #closed = Promise.withResolvers<StopResult>()
   #endLogging: () => void = () => undefined
@@ -74,12 +76,25 @@ export class Holdfast {
   }
 
   /** Checks all settings, connects, checks the topics and begins to join. Blocks up to `startTimeout`. Called again while
-   *  it runs it does nothing; after a stop it starts anew.
+   *  it runs it does nothing; during or after a stop it starts anew.
    *  Throws SettingsError with every problem, BROKER_UNREACHABLE, AUTHENTICATION_FAILED, TOPIC_MISSING, STOPPED. */
   start(): Promise<void> {
-    if (this.#phase === 'starting' || this.#phase === 'running') return this.#starting ?? Promise.resolve()
-    this.#starting = this.#stopping === null ? this.#start() : this.#stopping.then(() => this.#start())
+    if (this.#phase === 'stopping') return this.#startAfterStop()
+    if (this.#phase === 'new' || this.#phase === 'stopped') this.#starting = this.#start()
     return this.#starting
+  }
+
+  /** Many calls during one stop are one start; a stop that follows takes it back. */
+  #startAfterStop(): Promise<void> {
+    this.#restart ??= this.#waitForStop(this.#stopping)
+    return this.#restart
+  }
+
+  async #waitForStop(stopping: Promise<StopResult> | null): Promise<void> {
+    await stopping
+    if (this.#restart === null) throw new HoldfastError('STOPPED', 'the app was stopped again before it had started')
+    this.#restart = null
+    await this.start()
   }
 
   async #start(): Promise<void> {
@@ -92,8 +107,7 @@ export class Holdfast {
       const resolved = this.#resolve()
       await this.#run(resolved)
     } catch (error) {
-      this.#running = null
-      this.#phase = 'stopped'
+      this.#end()
       this.#closed.reject(error)
       this.#endLogging()
       throw error
@@ -126,6 +140,10 @@ export class Holdfast {
     const running = new RunningApp({ settings, environment, emitter: this.#emitter, logger, handlers, onFailed })
     this.#running = running
     await running.start()
+    if (this.#phase !== 'starting') {
+      running.close()
+      throw new HoldfastError('STOPPED', 'the app was stopped while it started')
+    }
     this.#phase = 'running'
     for (const [index, { consumer }] of this.#subscriptions.entries()) {
       const member = running.memberOf(groupOf[index] ?? '')
@@ -180,20 +198,28 @@ export class Holdfast {
   /** Ends everything in order: no new records, running handlers end (up to `drainAtStop`, then aborted), sends are flushed,
    *  the last commit, leave, close. Never rejects. Called twice it stops once; before the start it does nothing. */
   stop(): Promise<StopResult> {
-    if (this.#stopping !== null) return this.#stopping
-    if (this.#phase === 'new' || this.#phase === 'stopped') return Promise.resolve(nothingToStop)
-    this.#stopping = this.#stop()
+    this.#restart = null
+    if (this.#phase === 'new') return Promise.resolve(nothingToStop)
+    if (this.#phase === 'stopping' || this.#phase === 'stopped') return this.#stopping ?? Promise.resolve(nothingToStop)
+    this.#stopping = this.#phase === 'starting' ? this.#stopStarting() : this.#stopRunning()
     return this.#stopping
   }
 
-  async #stop(): Promise<StopResult> {
-    const running = this.#running
-    const wasStarting = this.#phase === 'starting'
+  async #stopStarting(): Promise<StopResult> {
+    this.#phase = 'stopping'
+    this.#emitter.emit('app.stopping', { reason: 'stop was called while the app started' })
+    this.#running?.close()
+    await this.#starting.catch(() => undefined)
+    return this.#stopped(nothingToStop)
+  }
+
+  async #stopRunning(): Promise<StopResult> {
     this.#phase = 'stopping'
     this.#emitter.emit('app.stopping', { reason: 'stop was called' })
-    if (wasStarting) running?.close()
-    if (wasStarting) await this.#starting?.catch(() => undefined)
-    const result = wasStarting || running === null ? nothingToStop : await running.stop()
+    return this.#stopped((await this.#running?.stop()) ?? nothingToStop)
+  }
+
+  #stopped(result: StopResult): StopResult {
     this.#end()
     this.#emitter.emit('app.stopped', result)
     this.#endLogging()

@@ -4,6 +4,8 @@ import { partitionName, type TopicPartition } from '../model/topic-partition.ts'
 import { type NextOffset } from '../model/next-offset.ts'
 
 export type FetchTarget = TopicPartition & {
+  /** Of the topic as it was known then: a topic that was made anew has the same name and another id. */
+  readonly topicId: string
   readonly epoch: number
   readonly fetchOffset: NextOffset
   readonly leaderEpoch: number
@@ -17,7 +19,7 @@ export type FetchOrder = {
   readonly sessionEpoch: number
   readonly targets: ReadonlyMap<string, FetchTarget>
   readonly named: readonly FetchTarget[]
-  readonly forgotten: readonly TopicPartition[]
+  readonly forgotten: readonly FetchTarget[]
   readonly maxWaitMs: number
   readonly bytesMax: number
 }
@@ -48,7 +50,8 @@ export class FetchSession {
     const now = new Map(targets.map((target) => [partitionName(target), target]))
     const isFull = this.#sessionId === 0
     const named = isFull ? targets : targets.filter((target) => !isSame(this.#known.get(partitionName(target)), target))
-    const forgotten = isFull ? [] : [...this.#known.values()].filter((known) => !now.has(partitionName(known)))
+    const isGone = (known: FetchTarget): boolean => now.get(partitionName(known))?.topicId !== known.topicId
+    const forgotten = isFull ? [] : [...this.#known.values()].filter(isGone)
     this.#known = now
     this.isInFlight = true
     this.reservedBytes = bytesMax
@@ -92,5 +95,9 @@ export class FetchSession {
 }
 
 function isSame(known: FetchTarget | undefined, target: FetchTarget): boolean {
-  return known?.fetchOffset === target.fetchOffset && known.leaderEpoch === target.leaderEpoch
+  return (
+    known?.fetchOffset === target.fetchOffset &&
+    known.leaderEpoch === target.leaderEpoch &&
+    known.topicId === target.topicId
+  )
 }

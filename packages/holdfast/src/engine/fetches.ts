@@ -79,7 +79,7 @@ export class Fetches<R> {
     const byNode = new Map<number, { targets: FetchTarget[]; isPressed: boolean }>()
     for (const flow of partitions.values()) {
       if (flow.leader === null) continue
-      const { nodeId, leaderEpoch } = flow.leader
+      const { nodeId, leaderEpoch, topicId } = flow.leader
       const row = byNode.get(nodeId) ?? { targets: [], isPressed: false }
       byNode.set(nodeId, row)
       if (!flow.isFetchable) {
@@ -91,7 +91,7 @@ export class Fetches<R> {
         continue
       }
       const { topic, partition, epoch, fetchPosition } = flow
-      row.targets.push({ topic, partition, epoch, fetchOffset: fetchPosition, leaderEpoch })
+      row.targets.push({ topic, topicId, partition, epoch, fetchOffset: fetchPosition, leaderEpoch })
     }
     return byNode
   }

@@ -68,7 +68,7 @@ describe('attempts', () => {
     rig.advance(2_000)
     expect(rig.lastCommitted(0)).toBe(undefined)
     expect(rig.lastCommitted(1)).toBe(1)
-    expect(memberHealth(rig.flow, rig.nowMs).failures[0]).toContain('orders/0: stands still at offset 0')
+    expect(memberHealth(rig.flow, rig.nowMs).failures[0]).toContain('orders/0: stands still because of offset 0')
     expect(explain(rig.flow, 'orders', rig.nowMs)).toEqual(
       expect.arrayContaining([expect.stringContaining('orders/0: offset 0 holds the commit')]),
     )

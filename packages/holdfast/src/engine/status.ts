@@ -82,7 +82,7 @@ export function subscriptionStatus<R>(flow: MemberFlow<R>, topic: string, nowMs:
 function partitionStatus<R>(flow: PartitionFlow<R>, nowMs: number): PartitionStatus {
   const { ledger, endOffset } = flow
   const committable = ledger.committable()
-  const blocker = ledger.finishedAbove > 0 || flow.blocked > 0 ? ledger.oldest : null
+  const blocker = ledger.finishedAbove > 0 ? ledger.oldest : firstBlocked(flow)
   return {
     topic: flow.topic,
     partition: flow.partition,
@@ -108,6 +108,14 @@ function partitionStatus<R>(flow: PartitionFlow<R>, nowMs: number): PartitionSta
             why: whyUnfinished(blocker, nowMs),
           },
   }
+}
+
+/** The lowest record that is out of attempts: the one that somebody has to look at. */
+function firstBlocked<R>(flow: PartitionFlow<R> | undefined): Entry<R> | null {
+  if (flow === undefined || flow.blocked === 0) return null
+  let entry = flow.ledger.oldest
+  while (entry !== null && entry.state !== 'blocked') entry = entry.newer
+  return entry
 }
 
 /** One half-sentence about the state of an entry. */
@@ -141,6 +149,9 @@ export function explain<R>(flow: MemberFlow<R>, topic: string, nowMs: number): r
         `${name}: offset ${blockedBy.offset} holds the commit for ${seconds(blockedBy.forMs)}: ${blockedBy.why}`,
       )
     }
+    const blocked = firstBlocked(flow.partitions.get(name))
+    if (blocked !== null && blocked.offset !== blockedBy?.offset)
+      sentences.push(`${name}: stands still because of offset ${blocked.offset}: ${whyUnfinished(blocked, nowMs)}`)
     if (partition.pausedFor.length > 0) sentences.push(`${name}: paused (${partition.pausedFor.join(', ')})`)
     if (partition.zombies > 0) sentences.push(`${name}: ${partition.zombies} handlers ignore their abort`)
   }
@@ -165,12 +176,9 @@ export function memberHealth<R>(flow: MemberFlow<R>, nowMs: number): MemberHealt
         `${name}: the bytes behind offset ${partition.ledger.position} cannot be read: ${partition.unreadable}`,
       )
     }
-    if (partition.blocked === 0) continue
-    const { why, offset } = partitionStatus(partition, nowMs).blockedBy ?? {
-      why: 'a record is out of attempts',
-      offset: -1,
-    }
-    failures.push(`${name}: stands still at offset ${offset}: ${why}`)
+    const blocked = firstBlocked(partition)
+    if (blocked === null) continue
+    failures.push(`${name}: stands still because of offset ${blocked.offset}: ${whyUnfinished(blocked, nowMs)}`)
   }
   return { phase: flow.membership.phase, failures }
 }

@@ -170,6 +170,15 @@ function fieldsOf(event: object): Record<string, unknown> {
 
 /** What makes two events "the same again": the code or class of the error, never its words, which may differ each time. */
 function classOf(event: object): string {
+  try {
+    return readableClassOf(event)
+  } catch {
+    // What a handler throws may refuse to be looked at; such errors are one class.
+    return 'unreadable'
+  }
+}
+
+function readableClassOf(event: object): string {
   const { error, kind } = event as { error?: { code?: unknown; name?: unknown; cause?: unknown }; kind?: unknown }
   if (error === undefined) return typeof kind === 'string' ? kind : ''
   const cause = error.cause instanceof Error ? error.cause.name : ''

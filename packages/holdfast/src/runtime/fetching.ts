@@ -43,10 +43,9 @@ export async function fetchFrom(fetching: Fetching): Promise<MemberEvent<KafkaRe
   }
 }
 
-function requestFor({ order, cluster, settings }: Fetching): FetchRequest {
-  const topicId = (topic: string): string => cluster.topic(topic)?.topicId ?? ''
-  const named = Map.groupBy(order.named, (target) => target.topic)
-  const forgotten = Map.groupBy(order.forgotten, (target) => target.topic)
+function requestFor({ order, settings }: Fetching): FetchRequest {
+  const named = Map.groupBy(order.named, topicOf)
+  const forgotten = Map.groupBy(order.forgotten, topicOf)
   return {
     maxWaitMs: order.maxWaitMs,
     minBytes: 1,
@@ -54,9 +53,8 @@ function requestFor({ order, cluster, settings }: Fetching): FetchRequest {
     isolationLevel: settings.isolationLevel === 'readCommitted' ? 1 : 0,
     sessionId: order.sessionId,
     sessionEpoch: order.sessionEpoch,
-    topics: [...named].map(([topic, targets]) => ({
-      topic,
-      topicId: topicId(topic),
+    topics: [...named.values()].map((targets) => ({
+      ...namesOf(targets),
       partitions: targets.map((target) => ({
         partition: target.partition,
         currentLeaderEpoch: target.leaderEpoch,
@@ -66,17 +64,24 @@ function requestFor({ order, cluster, settings }: Fetching): FetchRequest {
         partitionMaxBytes: settings.partitionBytesMax,
       })),
     })),
-    forgottenTopics: [...forgotten].map(([topic, targets]) => ({
-      topic,
-      topicId: topicId(topic),
+    forgottenTopics: [...forgotten.values()].map((targets) => ({
+      ...namesOf(targets),
       partitions: targets.map((target) => target.partition),
     })),
   }
 }
 
+function topicOf({ topic, topicId }: FetchTarget): string {
+  return `${topic} ${topicId}`
+}
+
+function namesOf([first]: readonly FetchTarget[]): { topic: string; topicId: string } {
+  return { topic: first?.topic ?? '', topicId: first?.topicId ?? '' }
+}
+
 function partitionsOf(answer: FetchResponse, fetching: Fetching): FetchedPartition<KafkaRecord>[] {
   const { order, cluster } = fetching
-  const nameOfId = new Map([...order.targets.values()].map(({ topic }) => [cluster.topic(topic)?.topicId, topic]))
+  const nameOfId = new Map([...order.targets.values()].map(({ topic, topicId }) => [topicId, topic]))
   const found: FetchedPartition<KafkaRecord>[] = []
   for (const response of answer.responses) {
     const topic = response.topic === '' ? nameOfId.get(response.topicId) : response.topic

@@ -346,8 +346,19 @@ function attemptOf(group: string, entry: Entry<KafkaRecord>): AttemptPlace {
   return { group, at: placeOf(entry), offset: entry.offset, attempt: entry.attempt }
 }
 
-/** Handlers throw anything; whoever listens gets an `Error`. */
+/** Handlers throw anything; whoever listens gets an `Error` that can be looked at. */
 function handlerError(thrown: unknown): Error {
-  if (thrown instanceof Error) return thrown
+  if (isReadableError(thrown)) return thrown
   return new HoldfastError('HANDLER_FAILED', 'the handler threw something that is not an Error', { cause: thrown })
+}
+
+/** A proxy may refuse even the question what it is, and a getter may throw. */
+function isReadableError(thrown: unknown): thrown is Error {
+  try {
+    if (!(thrown instanceof Error)) return false
+    const { name, message, stack, cause } = thrown
+    return typeof name === 'string' && typeof message === 'string' && typeof stack !== 'symbol' && cause !== thrown
+  } catch {
+    return false
+  }
 }
