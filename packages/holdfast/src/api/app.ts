@@ -107,11 +107,18 @@ export class Holdfast {
       const resolved = this.#resolve()
       await this.#run(resolved)
     } catch (error) {
-      this.#end()
-      this.#closed.reject(error)
-      this.#endLogging()
+      // A stop under way tells `closed` itself: it was asked for and is no failure.
+      if (!this.#isStopping) {
+        this.#end()
+        this.#closed.reject(error)
+        this.#endLogging()
+      }
       throw error
     }
+  }
+
+  get #isStopping(): boolean {
+    return this.#phase === 'stopping'
   }
 
   #resolve(): ResolvedSettings {

@@ -27,6 +27,8 @@ export function recordHandler<Out>(
 function passes<Out>(filter: (message: Message<Out>) => boolean, message: Message<Out>): boolean {
   const answer: unknown = filter(message)
   if (typeof answer === 'boolean') return answer
-  // A promise is true whatever it resolves with: taken for an answer, it would let everything pass.
+  // A promise is true whatever it resolves with: taken for an answer, it would let everything pass. What it comes to is
+  // nobody's business then, a rejection included.
+  Promise.resolve(answer).catch(() => undefined)
   throw new TypeError(`expected the filter to return true or false, got ${typeof answer}`)
 }

@@ -35,8 +35,10 @@ export async function runUntilSignal(app: Runnable, options: RunOptions): Promis
   const alive = setInterval(() => undefined, 2 ** 30)
   let code: number = exitCodes.failed
   try {
-    await app.start()
-    const ended = await Promise.race([asked.promise, app.closed])
+    const started = app.start()
+    const early = await Promise.race([asked.promise, started])
+    const ended = early ?? (await Promise.race([asked.promise, app.closed]))
+    if (early === 'asked') started.catch(() => undefined)
     if (ended === 'asked') await callAll(options.stopFirst)
     const result = ended === 'asked' ? await app.stop() : ended
     code = result.abandoned > 0 ? exitCodes.abandoned : exitCodes.clean

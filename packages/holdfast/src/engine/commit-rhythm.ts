@@ -48,6 +48,11 @@ export class CommitRhythm {
     return !this.isInFlight && nowMs >= this.#notBeforeMs
   }
 
+  /** The next commit is the last chance: it need not wait for what failed before. */
+  forgive(): void {
+    this.#notBeforeMs = 0
+  }
+
   /** When a commit that failed may be repeated; Infinity while one is in flight or none has failed. */
   get retryAtMs(): number {
     return this.isInFlight || this.failures === 0 ? Infinity : this.#notBeforeMs

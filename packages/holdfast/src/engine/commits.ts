@@ -48,7 +48,14 @@ export class Commits<R> {
     for (const flow of partitions) {
       if (!flow.isDirty) continue
       const { topic, partition, epoch } = flow
-      offsets.push({ topic, partition, offset: flow.ledger.committable(), leaderEpoch: flow.committableEpoch })
+      const { metadata } = flow
+      offsets.push({
+        topic,
+        partition,
+        offset: flow.ledger.committable(),
+        leaderEpoch: flow.committableEpoch,
+        metadata,
+      })
       this.#epochs.set(partitionName(flow), epoch)
     }
     if (offsets.length === 0) {

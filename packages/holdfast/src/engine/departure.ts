@@ -92,6 +92,7 @@ export class Departure<R> {
   leave(budgetMs: number, nowMs: number): void {
     if (this.#ending === 'leaving' || this.#ending === 'left') return
     this.#ending = 'leaving'
+    this.#member.commits.rhythm.forgive()
     this.#beginHandBack(budgetMs, nowMs)
   }
 
@@ -172,7 +173,10 @@ export class Departure<R> {
     roundEnded()
     if (this.#ending === 'no') membership.rejoin(effects)
     // A stop that came in the middle of this rebalance has yet to be told what it cost.
-    if (this.#ending === 'quiet') this.#lostUncommitted = uncommitted
+    if (this.#ending === 'quiet') {
+      this.#lostUncommitted = uncommitted
+      this.#tellDrained(effects)
+    }
     if (this.#ending !== 'leaving') return
     this.#ending = 'left'
     membership.leave(effects)

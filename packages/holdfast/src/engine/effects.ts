@@ -26,7 +26,11 @@ export type AttemptEffects<R> = {
 /** Marks every request of a membership; an answer that carries an older stamp changes nothing. */
 export type Stamp = number
 
-export type CommitOffset = TopicPartition & { readonly offset: NextOffset; readonly leaderEpoch: number }
+export type CommitOffset = TopicPartition & {
+  readonly offset: NextOffset
+  readonly leaderEpoch: number
+  readonly metadata: string
+}
 
 /** A position that may not mean what it meant. */
 export type LostPosition = {
@@ -43,7 +47,8 @@ export type LostPosition = {
 export type MembershipEffects = {
   join(stamp: Stamp, memberId: string): void
   sync(stamp: Stamp, answer: JoinAnswer): void
-  heartbeat(stamp: Stamp, identity: Identity): void
+  /** `sentMs` comes back with the answer: it is from then on that an acknowledgement proves anything. */
+  heartbeat(stamp: Stamp, identity: Identity, sentMs: number): void
   leave(memberId: string): void
   /** The known coordinator is wrong or gone. */
   forgetCoordinator(): void

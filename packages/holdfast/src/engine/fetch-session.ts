@@ -38,6 +38,8 @@ export class FetchSession {
   /** Bytes that the request in flight may bring. */
   reservedBytes = 0
   failures = 0
+  /** Grows with every request: who was asked longest ago is asked first when room is short. */
+  turn = 0
   /** No request before this time: the last one failed. */
   notBeforeMs = 0
 

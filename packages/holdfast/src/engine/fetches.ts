@@ -32,6 +32,7 @@ export class Fetches<R> {
   readonly #random: () => number
   readonly #sessions = new Map<number, FetchSession>()
   #hasChanged = false
+  #turn = 0
   #nextWakeMs = Infinity
 
   constructor(settings: FetchSettings, random: () => number) {
@@ -54,20 +55,22 @@ export class Fetches<R> {
     this.#hasChanged = false
     this.#nextWakeMs = Infinity
     const byNode = this.#targetsByNode(partitions, nowMs)
-    for (const [nodeId, { targets, isPressed }] of byNode) {
-      const session = this.#sessionWith(nodeId)
+    const shareBytes = Math.ceil(this.#settings.heldBytesMax / byNode.size)
+    const rows = [...byNode].map(([nodeId, row]) => ({ ...row, session: this.#sessionWith(nodeId) }))
+    for (const { targets, isPressed, session } of rows.sort((one, other) => one.session.turn - other.session.turn)) {
       if (session.isInFlight || targets.length === 0) continue
       if (nowMs < session.notBeforeMs) {
         this.#wakeAt(session.notBeforeMs)
         continue
       }
-      const bytesMax = Math.min(this.#settings.requestBytesMax, this.#roomFor(partitions))
+      const bytesMax = Math.min(this.#settings.requestBytesMax, shareBytes, this.#roomFor(partitions))
       if (bytesMax <= 0) {
         // Room comes back with any record that ends, so every step looks again.
         this.#hasChanged = true
         continue
       }
       const maxWaitMs = isPressed ? this.#settings.pressedWaitMs : this.#settings.maxWaitMs
+      session.turn = ++this.#turn
       effects.fetch(session.next(targets, maxWaitMs, bytesMax))
     }
   }
@@ -83,7 +86,7 @@ export class Fetches<R> {
       const row = byNode.get(nodeId) ?? { targets: [], isPressed: false }
       byNode.set(nodeId, row)
       if (!flow.isFetchable) {
-        row.isPressed ||= flow.isPressed
+        row.isPressed ||= flow.isPausedFor('pressure')
         continue
       }
       if (nowMs < flow.fetchNotBeforeMs) {
@@ -161,6 +164,7 @@ export class Fetches<R> {
       const retryInMs = exponentialDelayMs(retryDelay, flow.fetchFailures, this.#random)
       flow.fetchNotBeforeMs = nowMs + retryInMs
       const reason = part.corruption ?? `${kafkaErrorName(part.errorCode)} for ${flow.topic}/${flow.partition}`
+      flow.fetchProblem = reason
       if (part.corruption !== null) {
         effects.emit('fetch.corrupt', { group, at: part.at, offset: flow.fetchPosition, reason })
       }
@@ -169,6 +173,7 @@ export class Fetches<R> {
       return
     }
     flow.fetchFailures = 0
+    flow.fetchProblem = null
     if (part.endOffset >= 0) flow.endOffset = part.endOffset
     if (part.chunk !== null) flow.receive(part.chunk)
   }

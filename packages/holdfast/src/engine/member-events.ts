@@ -10,6 +10,10 @@ export type StartPosition = TopicPartition & {
   readonly position: NextOffset
   readonly committed: NextOffset | null
   readonly leaderEpoch: number
+  /** Goes with every commit of this ownership. */
+  readonly metadata: string
+  /** What was committed, if the log was cut below it and reading starts lower. */
+  readonly cutFrom: NextOffset | null
 }
 
 export type Leader = TopicPartition & {
@@ -29,8 +33,8 @@ export type MemberEvent<R> =
       readonly partitions: readonly TopicPartition[]
     }
   | { readonly kind: 'joinFailed'; readonly stamp: Stamp }
-  | { readonly kind: 'heartbeatAnswered'; readonly stamp: Stamp; readonly errorCode: number }
-  | { readonly kind: 'heartbeatFailed'; readonly stamp: Stamp }
+  | { readonly kind: 'heartbeatAnswered'; readonly stamp: Stamp; readonly sentMs: number; readonly errorCode: number }
+  | { readonly kind: 'heartbeatFailed'; readonly stamp: Stamp; readonly sentMs: number }
   | { readonly kind: 'positioned'; readonly stamp: Stamp; readonly starts: readonly StartPosition[] }
   | { readonly kind: 'refused'; readonly stamp: Stamp; readonly errorCode: number; readonly what: string }
   | { readonly kind: 'leaders'; readonly leaders: readonly Leader[] }

@@ -57,6 +57,11 @@ export class MemberFlow<R> {
     })
   }
 
+  /** Whether the member is leaving for good. */
+  get isEnding(): boolean {
+    return this.#departure.isEnding
+  }
+
   /** What is owned now, by name. */
   get partitions(): ReadonlyMap<string, PartitionFlow<R>> {
     return this.#ownerships.partitions
@@ -102,9 +107,11 @@ export class MemberFlow<R> {
 
   /** When the next `tick` is due, at the latest. */
   get nextWakeMs(): number {
-    let wakeMs = Math.min(this.membership.nextWakeMs, this.#fetches.nextWakeMs, this.#departure.nextWakeMs)
+    let wakeMs = Math.min(this.membership.nextWakeMs, this.#departure.nextWakeMs)
     for (const subscription of this.subscriptions.values()) wakeMs = Math.min(wakeMs, subscription.nextWakeMs)
-    return this.membership.isMember ? Math.min(wakeMs, this.#commits.nextWakeMs) : wakeMs
+    // What may not be done when its time comes must not wake anybody: what allows it is an event.
+    if (this.membership.phase === 'stable') wakeMs = Math.min(wakeMs, this.#fetches.nextWakeMs)
+    return this.membership.holdsLease(this.#nowMs) ? Math.min(wakeMs, this.#commits.nextWakeMs) : wakeMs
   }
 
   #begin(nowMs: number, effects: MemberEffects<R>): void {
@@ -126,9 +133,9 @@ export class MemberFlow<R> {
       case 'joinFailed':
         return membership.joinFailed(event.stamp, this.#nowMs, this.#effects)
       case 'heartbeatAnswered':
-        return membership.heartbeatAnswered(event.stamp, event.errorCode, this.#nowMs, this.#effects)
+        return membership.heartbeatAnswered(event.stamp, event.sentMs, event.errorCode, this.#nowMs, this.#effects)
       case 'heartbeatFailed':
-        return membership.heartbeatFailed(event.stamp, this.#nowMs, this.#effects)
+        return membership.heartbeatFailed(event.stamp, event.sentMs, this.#nowMs, this.#effects)
       case 'positioned':
         return this.#positioned(event.stamp, event.starts)
       case 'refused':
@@ -169,6 +176,7 @@ export class MemberFlow<R> {
   #tick(): void {
     this.membership.tick(this.#nowMs, this.#effects)
     for (const subscription of this.subscriptions.values()) subscription.expire(this.#nowMs, this.#effects)
+    for (const flow of this.partitions.values()) if (flow.isPausedFor('retry')) this.#refill(flow)
   }
 
   #subscriptionOf(entry: Entry<R>): SubscriptionFlow<R> {
@@ -202,10 +210,17 @@ export class MemberFlow<R> {
   #open(start: StartPosition): void {
     const subscription = this.subscriptions.get(start.topic)
     if (subscription === undefined) return
+    const before = this.#ownerships.committedBefore(start)
     const flow = this.#ownerships.open(start, subscription.settings)
     if (flow.isDirty) this.#commits.rhythm.note(0, this.#nowMs)
     const { group } = this.settings
     this.#effects.emit('partition.assigned', { group, at: at(flow), epoch: flow.epoch, from: start.position })
+    const from = start.cutFrom ?? before
+    if (from === null || from <= start.position) return
+    const reason =
+      start.cutFrom === null ? 'the committed offset went back' : 'the log was cut below what was committed'
+    const missing = from - start.position
+    this.#effects.emit('partition.reset', { group, at: at(flow), from, to: start.position, reason, missing })
   }
 
   #close(flow: PartitionFlow<R>): void {
@@ -311,7 +326,7 @@ export class MemberFlow<R> {
       const flow = this.partitions.get(partitionName(part.at))
       const order = part.target
       // An answer to an older ownership, or to a position that was left meanwhile, is dropped.
-      if (flow?.epoch !== order.epoch || flow.fetchPosition !== order.fetchOffset) continue
+      if (flow?.epoch !== order.epoch || flow.fetchPosition !== order.fetchOffset || flow.isRelocating) continue
       this.#fetches.received(flow, part, this.settings.group, this.#nowMs, this.#effects)
       const subscription = this.subscriptions.get(flow.topic)
       if (subscription !== undefined && !flow.isQuiet) {
@@ -354,7 +369,14 @@ export class MemberFlow<R> {
     }
     this.subscriptions.get(flow.topic)?.abortAll(flow, 'lost', this.#nowMs, this.#effects)
     this.#close(flow)
-    this.#open({ ...event.at, position: event.position, committed: null, leaderEpoch: -1 })
+    this.#open({
+      ...event.at,
+      position: event.position,
+      committed: null,
+      leaderEpoch: -1,
+      metadata: '',
+      cutFrom: null,
+    })
   }
 
   // ── commits ──

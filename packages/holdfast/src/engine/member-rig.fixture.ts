@@ -108,12 +108,16 @@ export class MemberRig {
     while (this.flow.nextWakeMs <= untilMs) {
       this.nowMs = Math.max(this.nowMs, this.flow.nextWakeMs)
       this.step({ kind: 'tick' })
-      for (const stamp of this.#heartbeats.splice(0)) this.step({ kind: 'heartbeatAnswered', stamp, errorCode: 0 })
+      for (const { stamp, sentMs } of this.#heartbeats.splice(0)) {
+        this.step({ kind: 'heartbeatAnswered', stamp, sentMs, errorCode: 0 })
+      }
     }
     this.nowMs = untilMs
   }
 
-  readonly #heartbeats: Stamp[] = []
+  /** When the last heartbeat was sent. */
+  beatSentMs = 0
+  readonly #heartbeats: { stamp: Stamp; sentMs: number }[] = []
   beatsAreAnswered = true
 
   #note(): void {
@@ -121,7 +125,11 @@ export class MemberRig {
       this.seen.push(effect)
       if (effect.verb === 'start') this.running.set(effect.given[0].offset, effect.given[0])
       if (effect.verb === 'fetch') this.fetches.push(effect.given[0])
-      if (effect.verb === 'heartbeat' && this.beatsAreAnswered) this.#heartbeats.push(effect.given[0])
+      if (effect.verb === 'heartbeat') {
+        const [stamp, , sentMs] = effect.given
+        this.beatSentMs = sentMs
+        if (this.beatsAreAnswered) this.#heartbeats.push({ stamp, sentMs })
+      }
       if (effect.verb === 'commit') {
         const [stamp, identity, given] = effect.given
         this.commits.push({ stamp, identity, offsets: given })
@@ -158,6 +166,8 @@ export class MemberRig {
       position: startAt(position),
       committed: startAt(position),
       leaderEpoch: -1,
+      metadata: '',
+      cutFrom: null,
     }))
     this.step({ kind: 'positioned', stamp: membership.stamp, starts })
     return this

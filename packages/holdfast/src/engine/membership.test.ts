@@ -16,7 +16,7 @@ const admitted: JoinAnswer = {
 function beat(rig: MemberRig, errorCode: number): void {
   rig.beatsAreAnswered = false
   rig.advance(3_000)
-  rig.step({ kind: 'heartbeatAnswered', stamp: rig.flow.membership.stamp, errorCode })
+  rig.step({ kind: 'heartbeatAnswered', stamp: rig.flow.membership.stamp, sentMs: rig.beatSentMs, errorCode })
 }
 
 test('a member that is told its id joins again with it', () => {
@@ -33,7 +33,12 @@ test('an answer of an older life changes nothing', () => {
   const old = rig.flow.membership.stamp
   beat(rig, kafkaErrors.UNKNOWN_MEMBER_ID)
   rig.take()
-  rig.step({ kind: 'heartbeatAnswered', stamp: old, errorCode: kafkaErrors.REBALANCE_IN_PROGRESS })
+  rig.step({
+    kind: 'heartbeatAnswered',
+    stamp: old,
+    sentMs: rig.beatSentMs,
+    errorCode: kafkaErrors.REBALANCE_IN_PROGRESS,
+  })
   rig.step({ kind: 'joined', stamp: old, answer: admitted })
   rig.step({ kind: 'synced', stamp: old, errorCode: 0, partitions: [] })
   expect(rig.take()).toEqual([])
@@ -99,7 +104,7 @@ test('nothing starts and nothing is committed while no heartbeat is acknowledged
   rig.deliver(chunkOf(offsets(1, 2)))
   expect(rig.running.size).toBe(0)
   expect(rig.commits).toEqual([])
-  rig.step({ kind: 'heartbeatAnswered', stamp: rig.flow.membership.stamp, errorCode: 0 })
+  rig.step({ kind: 'heartbeatAnswered', stamp: rig.flow.membership.stamp, sentMs: rig.beatSentMs, errorCode: 0 })
   // The acknowledged heartbeat was sent too long ago to prove anything; the next one does.
   rig.beatsAreAnswered = true
   rig.advance(3_000)
@@ -113,7 +118,7 @@ test('after standing still for half a session one heartbeat is acknowledged befo
   rig.step({ kind: 'tick' })
   rig.deliver(chunkOf(offsets(0)))
   expect(rig.running.size).toBe(0)
-  rig.step({ kind: 'heartbeatAnswered', stamp: rig.flow.membership.stamp, errorCode: 0 })
+  rig.step({ kind: 'heartbeatAnswered', stamp: rig.flow.membership.stamp, sentMs: rig.beatSentMs, errorCode: 0 })
   expect([...rig.running.keys()]).toEqual([0])
 })
 
@@ -146,7 +151,7 @@ test('a heartbeat without an answer is repeated soon, after looking for the coor
   rig.beatsAreAnswered = false
   rig.advance(3_000)
   rig.take()
-  rig.step({ kind: 'heartbeatFailed', stamp: rig.flow.membership.stamp })
+  rig.step({ kind: 'heartbeatFailed', stamp: rig.flow.membership.stamp, sentMs: rig.beatSentMs })
   expect(rig.names()).toContain('forgetCoordinator')
   rig.advance(500)
   expect(rig.names()).toContain('heartbeat')

@@ -47,6 +47,9 @@ export class Membership {
   #leaseFromMs = -Infinity
   #syncSentMs = 0
   #lastTickMs = 0
+  /** A heartbeat that was sent before this moment proves nothing: the loop stood still after it. */
+  #provenFromMs = -Infinity
+  #isLeaving = false
 
   phase: MembershipPhase = 'idle'
   memberId = ''
@@ -83,6 +86,7 @@ export class Membership {
   }
 
   #join(effects: MembershipEffects): void {
+    if (this.#isLeaving) return this.#enter('waiting')
     this.#enter('joining')
     effects.join(this.#stamp, this.memberId)
   }
@@ -118,6 +122,7 @@ export class Membership {
     this.memberId = answer.memberId
     this.generation = answer.generationId
     this.isLeader = answer.leader === answer.memberId
+    if (this.#isLeaving) return this.#enter('waiting')
     this.#enter('syncing')
     this.#syncSentMs = nowMs
     effects.sync(this.#stamp, answer)
@@ -136,6 +141,8 @@ export class Membership {
       return
     }
     this.#failures = 0
+    // Nobody ticks while a join is answered; that is no standstill.
+    this.#lastTickMs = nowMs
     this.#enter('stable')
     this.#leaseFromMs = this.#syncSentMs
     this.#heartbeatDueMs = nowMs + this.#settings.heartbeatIntervalMs
@@ -164,17 +171,16 @@ export class Membership {
     this.#wait(nowMs)
   }
 
-  heartbeatAnswered(stamp: Stamp, errorCode: number, nowMs: number, effects: MembershipEffects): void {
-    if (stamp !== this.#stamp || !this.isMember || this.#heartbeatSentMs === null) return
-    const sentMs = this.#heartbeatSentMs
-    this.#heartbeatSentMs = null
+  heartbeatAnswered(stamp: Stamp, sentMs: number, errorCode: number, nowMs: number, effects: MembershipEffects): void {
+    if (stamp !== this.#stamp || !this.isMember) return
+    if (this.#heartbeatSentMs === sentMs) this.#heartbeatSentMs = null
     switch (errorCode) {
       case 0:
-        this.#leaseFromMs = sentMs
+        this.#prove(sentMs)
         return
       case kafkaErrors.REBALANCE_IN_PROGRESS:
         // The coordinator counts this heartbeat too; while it prepares the rebalance our generation may still commit.
-        this.#leaseFromMs = sentMs
+        this.#prove(sentMs)
         this.rebalance('the coordinator asked for it')
         return
       default:
@@ -182,9 +188,13 @@ export class Membership {
     }
   }
 
-  heartbeatFailed(stamp: Stamp, nowMs: number, effects: MembershipEffects): void {
+  #prove(sentMs: number): void {
+    if (sentMs >= this.#provenFromMs) this.#leaseFromMs = Math.max(this.#leaseFromMs, sentMs)
+  }
+
+  heartbeatFailed(stamp: Stamp, sentMs: number, nowMs: number, effects: MembershipEffects): void {
     if (stamp !== this.#stamp || !this.isMember) return
-    this.#heartbeatSentMs = null
+    if (this.#heartbeatSentMs === sentMs) this.#heartbeatSentMs = null
     this.#heartbeatDueMs = Math.min(this.#heartbeatDueMs, nowMs + heartbeatRetryMs)
     effects.forgetCoordinator()
   }
@@ -221,6 +231,7 @@ export class Membership {
 
   /** Stops like a rebalance does, but for good: heartbeats go on until `leave`. */
   drain(): void {
+    this.#isLeaving = true
     if (this.phase === 'stable') this.#enter('draining')
   }
 
@@ -247,13 +258,14 @@ export class Membership {
     }
     if (gapMs > this.#settings.sessionTimeoutMs / 2) {
       this.#leaseFromMs = -Infinity
+      this.#provenFromMs = nowMs
       this.#heartbeatSentMs = null
       this.#heartbeatDueMs = nowMs
     }
     if (nowMs >= this.#heartbeatDueMs && this.#heartbeatSentMs === null) {
       this.#heartbeatSentMs = nowMs
       this.#heartbeatDueMs = nowMs + this.#settings.heartbeatIntervalMs
-      effects.heartbeat(this.#stamp, this.identity)
+      effects.heartbeat(this.#stamp, this.identity, nowMs)
     }
   }
 

@@ -12,6 +12,8 @@ export class Ownerships<R> {
   /** By partition; an entry goes when its attempt settles. */
   readonly #leftovers = new Map<string, Set<Entry<R>>>()
   readonly #pausedTopics = new Set<string>()
+  /** The highest offset that this process saw committed: Kafka does not go back from it by itself. */
+  readonly #committed = new Map<string, number>()
   #leaders = new Map<string, Leader>()
   #epoch = 0
 
@@ -45,13 +47,17 @@ export class Ownerships<R> {
     return flow
   }
 
+  /** What the last ownership of this partition in this process saw committed; null if there was none. */
+  committedBefore(start: StartPosition): number | null {
+    return this.#committed.get(partitionName(start)) ?? null
+  }
+
   close(flow: PartitionFlow<R>): void {
     const name = partitionName(flow)
     const stillRunning = flow.close()
     this.#owned.delete(name)
+    if (flow.committed !== null) this.#committed.set(name, flow.committed)
     const leftovers = this.#leftovers.get(name) ?? new Set()
-    // What waited behind a leftover of an even earlier ownership ended with this one.
-    for (const leftover of leftovers) leftover.behind = null
     for (const entry of stillRunning) leftovers.add(entry)
     if (leftovers.size > 0) this.#leftovers.set(name, leftovers)
   }

@@ -40,6 +40,8 @@ export class PartitionFlow<R> {
   readonly settings: SubscriptionSettings
   readonly ledger: Ledger<R>
   readonly counts: OutcomeCounts = noOutcomes()
+  /** What goes with every commit of this ownership. */
+  readonly metadata: string
   readonly #lanes: Lanes<R>
   readonly #view: RecordView<R>
   readonly #chunks: Chunk<R>[] = []
@@ -59,6 +61,8 @@ export class PartitionFlow<R> {
   /** No fetch before this time: the last one failed. */
   fetchNotBeforeMs = 0
   fetchFailures = 0
+  /** Why the last fetch of this partition brought nothing, if it failed. */
+  fetchProblem: string | null = null
   /** The broker is being asked where to continue; nothing is fetched meanwhile. */
   isRelocating = false
   /** Why what was received cannot be decoded, if it cannot: somebody has to look at it. */
@@ -81,6 +85,7 @@ export class PartitionFlow<R> {
     position: NextOffset
     committed: NextOffset | null
     leaderEpoch: number
+    metadata: string
     leftovers: readonly Entry<R>[]
   }) {
     this.topic = given.topic
@@ -91,9 +96,14 @@ export class PartitionFlow<R> {
     this.ledger = new Ledger(given.position)
     this.fetchPosition = given.position
     this.committed = given.committed
+    this.metadata = given.metadata
     this.lastFetchedEpoch = given.leaderEpoch
     this.#lanes = lanesFor(given.settings.order)
-    for (const leftover of given.leftovers) this.#lanes.hold(leftover)
+    for (const leftover of given.leftovers) {
+      // Who waited behind it in an ownership that is over waits no more.
+      leftover.behind = null
+      this.#lanes.hold(leftover)
+    }
   }
 
   /** Keeps a chunk that continues exactly where the last one ended. */
@@ -113,7 +123,9 @@ export class PartitionFlow<R> {
       if (room <= 0 || this.#isAtBound) return
       const records = this.#take(chunk, room)
       for (const record of records) this.#accept(record, chunk, startable)
-      if (records.length >= room || this.unreadable !== null) return
+      if (this.unreadable !== null) return
+      // Only an empty slice says that nothing is left: a short one may end before bytes that make no sense.
+      if (records.length > 0) continue
       chunk.isTaken = true
       this.ledger.skipTo(chunk.nextOffset)
       this.#chunks.shift()
@@ -215,6 +227,10 @@ export class PartitionFlow<R> {
     return this.#pauses.delete(reason)
   }
 
+  isPausedFor(reason: PauseReason): boolean {
+    return this.#pauses.has(reason)
+  }
+
   get pauses(): readonly PauseReason[] {
     return [...this.#pauses]
   }
@@ -235,10 +251,6 @@ export class PartitionFlow<R> {
   get isFetchable(): boolean {
     if (this.isOver || this.isRelocating || this.leader === null) return false
     return this.#finishUpTo === null && this.#pauses.size === 0
-  }
-
-  get isPressed(): boolean {
-    return this.#pauses.has('pressure')
   }
 
   get isQuiet(): boolean {

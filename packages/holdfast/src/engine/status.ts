@@ -58,6 +58,8 @@ export type MemberHealth = {
 
 /** After this many attempt timeouts without any progress a subscription with work and free permits counts as stalled. */
 const stalledAfterTimeouts = 3
+/** With the pauses between them, that many failures in a row are half a minute without a record. */
+const fetchFailuresMax = 10
 /** R16: this many handlers that ignore their abort are more than a process should carry. */
 const zombiesMax = 10
 
@@ -149,7 +151,11 @@ export function explain<R>(flow: MemberFlow<R>, topic: string, nowMs: number): r
         `${name}: offset ${blockedBy.offset} holds the commit for ${seconds(blockedBy.forMs)}: ${blockedBy.why}`,
       )
     }
-    const blocked = firstBlocked(flow.partitions.get(name))
+    const owned = flow.partitions.get(name)
+    if (owned !== undefined && owned.fetchProblem !== null) {
+      sentences.push(`${name}: cannot be fetched (${owned.fetchFailures} failures in a row): ${owned.fetchProblem}`)
+    }
+    const blocked = firstBlocked(owned)
     if (blocked !== null && blocked.offset !== blockedBy?.offset)
       sentences.push(`${name}: stands still because of offset ${blocked.offset}: ${whyUnfinished(blocked, nowMs)}`)
     if (partition.pausedFor.length > 0) sentences.push(`${name}: paused (${partition.pausedFor.join(', ')})`)
@@ -175,6 +181,9 @@ export function memberHealth<R>(flow: MemberFlow<R>, nowMs: number): MemberHealt
       failures.push(
         `${name}: the bytes behind offset ${partition.ledger.position} cannot be read: ${partition.unreadable}`,
       )
+    }
+    if (partition.fetchProblem !== null && partition.fetchFailures >= fetchFailuresMax) {
+      failures.push(`${name}: ${partition.fetchFailures} fetches failed in a row: ${partition.fetchProblem}`)
     }
     const blocked = firstBlocked(partition)
     if (blocked === null) continue

@@ -16,11 +16,14 @@ export class EffectQueue {
   readonly #starts = new ReadyQueue<Entry<KafkaRecord>>()
   readonly #rest = new ReadyQueue<() => void>()
 
-  constructor(performer: Verbs) {
+  /** `wantsEnded` tells whether anybody listens for the end of single records; it is asked for each of them. */
+  constructor(performer: Verbs, wantsEnded: () => boolean) {
     this.#performer = performer
     this.effects = {
       start: (entry) => this.#starts.push(entry),
-      ended: this.#later('ended'),
+      ended: (entry, outcome) => {
+        if (wantsEnded()) this.#rest.push(() => performer.ended(entry, outcome))
+      },
       abort: this.#later('abort'),
       timedOut: this.#later('timedOut'),
       zombie: this.#later('zombie'),

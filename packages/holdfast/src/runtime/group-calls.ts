@@ -8,6 +8,7 @@ import { HoldfastError } from '../model/errors.ts'
 import { type GroupSettings } from '../model/settings.ts'
 import { type TopicPartition } from '../model/topic-partition.ts'
 import { type Cluster } from './cluster.ts'
+import { NotNow } from './positions.ts'
 
 /** A join waits for the slowest member and then a little more. */
 const joinSlackMs = 5_000
@@ -17,6 +18,8 @@ export class GroupCalls {
   readonly #port: KafkaPort
   readonly #cluster: Cluster
   readonly #settings: GroupSettings
+  /** Partitions by topic, when this member last divided them. */
+  #divided: ReadonlyMap<string, number> = new Map()
 
   constructor(given: { port: KafkaPort; cluster: Cluster; settings: GroupSettings }) {
     this.#port = given.port
@@ -76,13 +79,23 @@ export class GroupCalls {
       this.#cluster.track(unknown)
       await this.#cluster.refresh('topics of other members')
     }
-    const counts = new Map(topics.map((topic) => [topic, this.#cluster.topic(topic)?.partitions.length ?? 0]))
+    const counts = this.#countsOf(topics)
+    this.#divided = counts
     const assign = assignorNamed(joined.protocolName ?? '')
     if (assign === undefined) throw unknownAssignor(joined.protocolName)
     return [...assign(members, counts)].map(([memberId, partitions]) => ({
       memberId,
       assignment: encodeAssignment(partitions),
     }))
+  }
+
+  #countsOf(topics: Iterable<string>): Map<string, number> {
+    return new Map([...topics].map((topic) => [topic, this.#cluster.topic(topic)?.partitions.length ?? 0]))
+  }
+
+  /** Whether there are other partitions now than when this member, as leader, divided them. */
+  get isDivisionOutdated(): boolean {
+    return [...this.#countsOf(this.#divided.keys())].some(([topic, count]) => count !== this.#divided.get(topic))
   }
 
   async heartbeat({ memberId, generation }: Identity): Promise<number> {
@@ -107,6 +120,7 @@ export class GroupCalls {
   async commit(
     { memberId, generation }: Identity,
     offsets: readonly CommitOffset[],
+    isWanted: () => boolean,
   ): Promise<(CommitOffset & { errorCode: number })[]> {
     const answer = await this.#call(
       'OffsetCommit',
@@ -117,15 +131,16 @@ export class GroupCalls {
         groupInstanceId: null,
         topics: [...Map.groupBy(offsets, (each) => each.topic)].map(([name, each]) => ({
           name,
-          partitions: each.map(({ partition, offset, leaderEpoch }) => ({
+          partitions: each.map(({ partition, offset, leaderEpoch, metadata }) => ({
             partitionIndex: partition,
             committedOffset: offset,
             committedLeaderEpoch: leaderEpoch,
-            committedMetadata: '',
+            committedMetadata: metadata,
           })),
         })),
       },
       { channel: 'main', timeoutMs: this.#settings.requestTimeoutMs },
+      isWanted,
     )
     const codes = new Map<string, number>()
     for (const { name, partitions } of answer.topics) {
@@ -135,8 +150,14 @@ export class GroupCalls {
     return offsets.map((each) => ({ ...each, errorCode: codes.get(`${each.topic}/${each.partition}`) ?? -1 }))
   }
 
-  async #call<A extends KafkaApi>(api: A, request: RequestOf<A>, options: CallOptions): Promise<ResponseOf<A>> {
+  async #call<A extends KafkaApi>(
+    api: A,
+    request: RequestOf<A>,
+    options: CallOptions,
+    isWanted: () => boolean = () => true,
+  ): Promise<ResponseOf<A>> {
     const coordinator = await this.#cluster.coordinatorOf(this.#settings.group)
+    if (!isWanted()) throw new NotNow(`${api} is out of date`)
     return this.#port.call(coordinator, api, request, options)
   }
 }

@@ -12,23 +12,34 @@ export class CorruptBatch extends Error {
   override readonly name = 'CorruptBatch'
 }
 
-/** Null when the answer holds no batch. Throws `CorruptBatch` or a `RecordBatchError` when a batch cannot be trusted;
- *  nothing of the answer is used then. */
+/** Null when the answer holds no batch. Batches before one that cannot be trusted are used; when it comes first, throws
+ *  `CorruptBatch` or a `RecordBatchError`. */
 export function chunkOf(
   fetched: FetchedPartition,
   position: NextOffset,
   codec: BatchCodec,
   isolation: 'readCommitted' | 'readUncommitted',
 ): Chunk<KafkaRecord> | null {
-  const batches = [...readBatches(fetched.records, codec)]
+  const batches = trustworthy(fetched.records, codec)
   const last = batches.at(-1)
   if (last === undefined || last.nextOffset <= position) return null
-  for (const batch of batches) {
-    if (!batch.crcIsValid()) throw new CorruptBatch(`the batch at offset ${batch.baseOffset} fails its checksum`)
-  }
   const aborted = isolation === 'readCommitted' ? fetched.abortedTransactions : []
   const readable = withoutAborted(batches, aborted).filter((batch) => batch.nextOffset > position)
   return new FetchedChunk(fetched.records.length, readable, position, startAt(last.nextOffset), last.leaderEpoch)
+}
+
+function trustworthy(records: Buffer, codec: BatchCodec): BatchView[] {
+  const batches: BatchView[] = []
+  try {
+    for (const batch of readBatches(records, codec)) {
+      if (!batch.crcIsValid()) throw new CorruptBatch(`the batch at offset ${batch.baseOffset} fails its checksum`)
+      batches.push(batch)
+    }
+  } catch (error) {
+    // The next fetch begins at the bad one and says so.
+    if (batches.length === 0) throw error
+  }
+  return batches
 }
 
 /** An aborted transaction reaches from its first offset to the next marker of its producer. */
@@ -69,15 +80,15 @@ class FetchedChunk implements Chunk<KafkaRecord> {
   }
 
   take(max: number): readonly KafkaRecord[] {
-    const records: KafkaRecord[] = []
-    while (records.length < max) {
-      this.#cursor ??= this.#batches.pop()?.cursor(this.#position) ?? null
-      if (this.#cursor === null) break
-      const slice = this.#cursor.next(max - records.length)
-      if (this.#cursor.remaining === 0) this.#cursor = null
-      if (records.length === 0 && slice.length === max) return slice
-      for (const record of slice) records.push(record)
+    for (;;) {
+      this.#cursor ??= this.#batches.at(-1)?.cursor(this.#position) ?? null
+      if (this.#cursor === null) return []
+      const records = this.#cursor.next(max)
+      if (this.#cursor.remaining === 0) {
+        this.#cursor = null
+        this.#batches.pop()
+      }
+      if (records.length > 0) return records
     }
-    return records
   }
 }

@@ -5,7 +5,7 @@
  *  a commit is built from the ledger in the step that sends it. If the process dies in between, the record is handled
  *  again; nothing is lost. */
 import { type AbortReason, type Entry } from '../engine/entry.ts'
-import { MemberFlow, type MemberEvent } from '../engine/member-flow.ts'
+import { type Leader, MemberFlow, type MemberEvent } from '../engine/member-flow.ts'
 import {
   explain,
   memberHealth,
@@ -65,8 +65,8 @@ export class MemberLoop {
   #wake: Timer | null = null
   #wakeAtMs = Infinity
   #isPerforming = false
+  #isYielding = false
   #isClosed = false
-  #assignedPartitions = ''
 
   constructor(parts: MemberLoopParts) {
     this.settings = parts.settings
@@ -83,7 +83,7 @@ export class MemberLoop {
     }
     this.#flow = new MemberFlow(parts.settings, view, () => parts.clock.random())
     this.#attempts = new Attempts(parts.handlers, parts.logger, () => queueMicrotask(this.#drainEnded))
-    this.#queue = new EffectQueue(this.#performer())
+    this.#queue = new EffectQueue(this.#performer(), () => this.#emitter.hasListeners('record.ended'))
     this.#requests = new MemberRequests({ ...parts, flow: this.#flow, step: (event) => this.#step(event) })
   }
 
@@ -164,9 +164,13 @@ export class MemberLoop {
    *  another member's to catch up with. */
   async caughtUp(topic: string): Promise<void> {
     const ends = await this.#requests.endsOf(await this.assigned(topic))
-    await this.#until(() =>
-      [...ends].every(([name, end]) => (this.#flow.partitions.get(name)?.ledger.committable() ?? end) >= end),
-    )
+    await this.#until(() => [...ends].every(([name, end]) => this.#isDoneUpTo(name, end)))
+  }
+
+  /** A partition that another member has now is for that member to catch up with; one that a stop gave back is not. */
+  #isDoneUpTo(name: string, end: number): boolean {
+    const flow = this.#flow.partitions.get(name)
+    return flow === undefined ? !this.#flow.isEnding : flow.ledger.committable() >= end
   }
 
   #owned(topic: string): TopicPartition[] {
@@ -194,7 +198,8 @@ export class MemberLoop {
 
   /** Ended attempts, all that there are, then all that their ends let start and that ended at once, and so on. */
   readonly #drainEnded = (): void => {
-    if (this.#isClosed) return
+    // Attempts that end at once ask for the next microtask: taken, no socket or timer would ever have its turn.
+    if (this.#isClosed || this.#isYielding) return
     const startedMs = this.#clock.monotonicMs()
     let nowMs = startedMs
     for (let ended = this.#attempts.takeEnded(); ended.length > 0; ended = this.#attempts.takeEnded()) {
@@ -205,7 +210,11 @@ export class MemberLoop {
       this.#perform()
       nowMs = this.#clock.monotonicMs()
       if (nowMs - startedMs > turnMsMax) {
-        this.#clock.setTimer(0, this.#drainEnded)
+        this.#isYielding = true
+        this.#clock.setTimer(0, () => {
+          this.#isYielding = false
+          this.#drainEnded()
+        })
         return
       }
     }
@@ -217,9 +226,10 @@ export class MemberLoop {
     try {
       this.#queue.perform()
     } finally {
+      // Whatever went wrong, the next heartbeat must not go missing.
       this.#isPerforming = false
+      this.#arm()
     }
-    this.#arm()
     this.#notify()
   }
 
@@ -270,7 +280,7 @@ export class MemberLoop {
       },
       join: (stamp, memberId) => void this.#requests.join(stamp, memberId),
       sync: (stamp, answer) => void this.#requests.sync(stamp, answer),
-      heartbeat: (stamp, identity) => void this.#requests.heartbeat(stamp, identity),
+      heartbeat: (stamp, identity, sentMs) => void this.#requests.heartbeat(stamp, identity, sentMs),
       leave: (memberId) => {
         this.#left = this.#requests.leave(memberId)
       },
@@ -298,41 +308,24 @@ export class MemberLoop {
   }
 
   #tellEnded(entry: Entry<KafkaRecord>, outcome: Outcome): void {
-    if (!this.#emitter.hasListeners('record.ended')) return
     this.#emit('record.ended', { group: this.settings.group, at: placeOf(entry), offset: entry.offset, outcome })
   }
 
   // ── what the cluster says ──
 
   #tellLeaders(): void {
-    const leaders = []
-    const counts = []
-    for (const { topic } of this.settings.subscriptions) {
-      const view = this.#cluster.topic(topic)
-      counts.push(`${topic}:${view?.partitions.length ?? 0}`)
-      for (const { partition } of view?.partitions ?? []) {
-        const leader = this.#cluster.leaderOf(topic, partition)
-        if (leader === undefined || view === undefined) continue
-        leaders.push({
-          topic,
-          partition,
-          nodeId: leader.nodeId,
-          leaderEpoch: leader.leaderEpoch,
-          topicId: view.topicId,
-        })
-      }
-    }
+    const leaders = this.settings.subscriptions.flatMap(({ topic }) => this.#leadersOf(topic))
     this.#step({ kind: 'leaders', leaders })
-    this.#noticeNewPartitions(counts.join())
+    this.#requests.noticeNewPartitions()
   }
 
-  /** Whoever leads the group divided the partitions that there were; when there are more, it must divide again. */
-  #noticeNewPartitions(counts: string): void {
-    const before = this.#assignedPartitions
-    this.#assignedPartitions = counts
-    if (before !== '' && before !== counts && this.#flow.membership.isLeader) {
-      this.#step({ kind: 'partitionsChanged', reason: 'the number of partitions changed' })
-    }
+  #leadersOf(topic: string): Leader[] {
+    const view = this.#cluster.topic(topic)
+    return (view?.partitions ?? []).flatMap(({ partition }) => {
+      const leader = this.#cluster.leaderOf(topic, partition)
+      if (leader === undefined || view === undefined) return []
+      return [{ topic, partition, nodeId: leader.nodeId, leaderEpoch: leader.leaderEpoch, topicId: view.topicId }]
+    })
   }
 }
 

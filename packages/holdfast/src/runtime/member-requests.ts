@@ -62,6 +62,12 @@ export class MemberRequests {
     return this.#closing.signal.aborted
   }
 
+  /** Whoever leads the group divided the partitions that there were; when there are more, it must divide again. */
+  noticeNewPartitions(): void {
+    if (!this.#flow.membership.isLeader || !this.#calls.isDivisionOutdated) return
+    this.#step({ kind: 'partitionsChanged', reason: 'the number of partitions changed' })
+  }
+
   leave(memberId: string): Promise<void> {
     return this.#calls.leave(memberId)
   }
@@ -91,27 +97,34 @@ export class MemberRequests {
     try {
       const { errorCode, partitions } = await this.#calls.sync(answer)
       this.#step({ kind: 'synced', stamp, errorCode, partitions })
+      this.noticeNewPartitions()
     } catch (error) {
       this.#callFailed(error, () => this.#step({ kind: 'joinFailed', stamp }))
     }
   }
 
-  async heartbeat(stamp: Stamp, identity: Identity): Promise<void> {
+  async heartbeat(stamp: Stamp, identity: Identity, sentMs: number): Promise<void> {
     try {
       const errorCode = await this.#calls.heartbeat(identity)
-      this.#step({ kind: 'heartbeatAnswered', stamp, errorCode })
+      this.#step({ kind: 'heartbeatAnswered', stamp, sentMs, errorCode })
     } catch (error) {
-      this.#callFailed(error, () => this.#step({ kind: 'heartbeatFailed', stamp }))
+      this.#callFailed(error, () => this.#step({ kind: 'heartbeatFailed', stamp, sentMs }))
     }
   }
 
   async commit(stamp: Stamp, identity: Identity, offsets: readonly CommitOffset[]): Promise<void> {
     try {
-      const results = await this.#calls.commit(identity, offsets)
+      const results = await this.#calls.commit(identity, offsets, () => this.#mayStillCommit(stamp))
       this.#step({ kind: 'committed', stamp, identity, results })
     } catch (error) {
       this.#callFailed(error, (reason) => this.#step({ kind: 'commitFailed', stamp, reason }))
     }
+  }
+
+  /** Finding the coordinator may have taken long; what is written must be true at that moment (R1, R5). */
+  #mayStillCommit(stamp: Stamp): boolean {
+    const { membership } = this.#flow
+    return stamp === membership.stamp && membership.holdsLease(this.#clock.monotonicMs())
   }
 
   async fetch(order: FetchOrder): Promise<void> {
@@ -158,7 +171,10 @@ export class MemberRequests {
           this.#onFailed(error)
           return
         }
-        if (!(error instanceof NotNow)) this.#cluster.forgetCoordinator(this.settings.group)
+        if (!(error instanceof NotNow)) {
+          this.#cluster.forgetCoordinator(this.settings.group)
+          void this.#cluster.refresh('a request about positions failed')
+        }
         await this.pause(exponentialDelayMs(retryDelay, failures, () => this.#clock.random()))
       }
     }

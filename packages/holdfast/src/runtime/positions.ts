@@ -99,7 +99,7 @@ export class Positions {
     const { group, requestTimeoutMs } = this.#settings
     const topics = [...new Set(partitions.map((at) => at.topic))].map((name) => ({
       name,
-      partitionIndexes: this.#cluster.topic(name)?.partitions.map((each) => each.partition) ?? [],
+      partitionIndexes: this.#indexesOf(name, partitions),
     }))
     const coordinator = await this.#cluster.coordinatorOf(group)
     const answer = await this.#port.call(
@@ -121,6 +121,13 @@ export class Positions {
       }
     }
     return committed
+  }
+
+  /** All partitions of the topic, because those of others tell how old the group is, and ours whatever the metadata says. */
+  #indexesOf(topic: string, assigned: readonly TopicPartition[]): number[] {
+    const known = this.#cluster.topic(topic)?.partitions.map((each) => each.partition) ?? []
+    const ours = assigned.filter((at) => at.topic === topic).map((at) => at.partition)
+    return [...new Set([...known, ...ours])]
   }
 
   #check(what: string, errorCode: number): void {
@@ -157,7 +164,7 @@ export class Positions {
             partitionIndex: start.partition,
             committedOffset: start.position,
             committedLeaderEpoch: start.leaderEpoch,
-            committedMetadata: startMark(identity.generation),
+            committedMetadata: start.metadata,
           })),
         })),
       },
@@ -174,8 +181,9 @@ export class Positions {
     const position = startAt(committed.offset)
     const { leaderEpoch } = committed
     const cutAt = leaderEpoch < 0 ? null : await this.#endOfEpoch(at, leaderEpoch)
-    if (cutAt === null || cutAt >= position) return { ...at, position, committed: position, leaderEpoch }
-    return { ...at, position: startAt(cutAt), committed: null, leaderEpoch: noEpoch }
+    const known = { ...at, metadata: '', leaderEpoch }
+    if (cutAt === null || cutAt >= position) return { ...known, position, committed: position, cutFrom: null }
+    return { ...known, position: startAt(cutAt), committed: null, cutFrom: position }
   }
 
   /** Where to start on partitions that the group never committed. A partition that appeared after the group began starts
@@ -191,7 +199,8 @@ export class Positions {
         const ofTopic = [...committed].filter(([name]) => name.startsWith(`${at.topic}/`))
         const hasJustBegun = ofTopic.every(([, each]) => each.metadata === startMark(identity.generation))
         const position = startAt(await this.#startOf(at, hasJustBegun))
-        return { ...at, position, committed: null, leaderEpoch: noEpoch }
+        const metadata = startMark(identity.generation)
+        return { ...at, position, committed: null, leaderEpoch: noEpoch, metadata, cutFrom: null }
       }),
     )
   }
@@ -201,8 +210,10 @@ export class Positions {
     if (from === 'fail') throw nothingCommitted(at, this.#settings.group)
     if (from === 'earliest') return this.#offsetAt(at, earliestTimestamp)
     if (from === 'latest') return this.#offsetAt(at, latestTimestamp)
+    // The end first: a record that is written between the two questions must not be skipped.
+    const end = await this.#offsetAt(at, latestTimestamp)
     const found = await this.#offsetAt(at, from.timeMs)
-    return found < 0 ? this.#offsetAt(at, latestTimestamp) : found
+    return found < 0 ? end : found
   }
 
   /** −1 when no record is at or after the timestamp. */
@@ -248,7 +259,8 @@ export class Positions {
   }
 }
 
-/** What a start carries as commit metadata: the generation in which the group first saw the partition. */
+/** What goes with every commit of the ownership that began a partition: the generation in which the group first saw it.
+ *  Later owners commit without it. */
 function startMark(generation: number): string {
   return `hf0:${generation}`
 }

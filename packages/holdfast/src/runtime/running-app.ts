@@ -148,8 +148,11 @@ export class RunningApp {
     const members = [...this.#members.values()]
     await Promise.all(members.map((member) => member.drain(drainMs)))
     // What handlers sent must be stored before the commit that says that they are done.
-    const isFlushed = await this.#flush(finalCommitMs)
-    const results = await Promise.all(members.map((member) => member.leave(finalCommitMs)))
+    const { clock } = this.#parts.environment
+    const untilMs = clock.monotonicMs() + finalCommitMs
+    const isFlushed = await this.#flush(finalCommitMs / 2)
+    const leftMs = untilMs - clock.monotonicMs()
+    const results = await Promise.all(members.map((member) => member.leave(leftMs)))
     this.close()
     return sumOf(results, isFlushed)
   }
