@@ -73,7 +73,8 @@ export class HistoryWorld {
     if (rig.flow.membership.phase !== 'joining' && rig.flow.membership.phase !== 'waiting') return
     rig.advance(10_000)
     if (rig.flow.membership.phase !== 'joining') return
-    this.#leftovers = [...rig.running.values()].map((entry) => ({ offset: entry.offset, key: entry.laneId }))
+    const stillRunning = [...rig.running.values()].map((entry) => ({ offset: entry.offset, key: entry.laneId }))
+    this.#leftovers = [...this.#leftovers, ...stillRunning]
     // Attempts of the old ownership never settle in this world: what they hold must stay held.
     rig.running.clear()
     rig.assign(1, this.#committed, ++this.#generation)
