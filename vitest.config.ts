@@ -10,13 +10,15 @@ export default defineConfig({
           include: ['packages/*/src/**/*.test.ts', 'scripts/**/*.test.ts'],
           // These tests are pure: sharing modules between files halves their time and can hide nothing.
           isolate: false,
+          // Long enough for a machine that is busy with everything else; no test waits for time to pass.
+          testTimeout: 60_000,
         },
       },
       {
         test: {
           name: 'verify',
           include: ['verify/**/*.test.ts', 'examples/**/*.test.ts'],
-          testTimeout: 30_000,
+          testTimeout: 60_000,
           hookTimeout: 60_000,
         },
       },

@@ -431,6 +431,6 @@ test('any history keeps order, permits, the line and the sums, and comes to its 
       world.drain()
       world.checkSums()
     }),
-    { numRuns: 600 },
+    { numRuns: 300 },
   )
 })
