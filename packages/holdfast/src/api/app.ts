@@ -24,7 +24,7 @@ export type Health = {
   readonly live: boolean
   /** Connected, joined and not draining. */
   readonly ready: boolean
-  /** Why not; empty when all is well. */
+  /** Why not, and what somebody should know all the same; empty when all is well. */
   readonly reasons: readonly string[]
 }
 
@@ -198,7 +198,8 @@ export class Holdfast {
     const members = this.#running.health()
     const failures = members.flatMap((member) => member.failures)
     const outside = members.filter((member) => member.phase !== 'stable')
-    const reasons = [...failures, ...outside.map((member) => `the membership is ${member.phase}`)]
+    const warnings = members.flatMap((member) => member.warnings)
+    const reasons = [...failures, ...outside.map((member) => `the membership is ${member.phase}`), ...warnings]
     return { live: failures.length === 0, ready: outside.length === 0, reasons }
   }
 

@@ -111,7 +111,7 @@ export class Departure<R> {
 
   #drainOn(nowMs: number, effects: MemberEffects<R>): void {
     if (nowMs >= this.#drainUntilMs && !this.#hasAborted) this.#abort(nowMs, effects)
-    const isDrained = this.#member.ownerships.all().every((flow) => flow.isDrained)
+    const isDrained = this.#member.ownerships.all().every((flow) => flow.isDrained(this.#drainUntilMs))
     if (!isDrained && nowMs < this.#drainUntilMs) return
     if (this.#ending === 'quiet') {
       this.#tellDrained(effects)

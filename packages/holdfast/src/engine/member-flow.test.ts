@@ -255,6 +255,10 @@ describe('intake', () => {
     rig.end(0)
     rig.end(1)
     expect(rig.flow.partitions.get('orders/0')!.ledger.committable()).toBe(500)
+    expect(memberHealth(rig.flow, rig.nowMs)).toMatchObject({
+      failures: [],
+      warnings: ['orders: 498 offsets were deleted before they were read'],
+    })
   })
 
   test('a log that was cut below the position is read again from the cut, under a new epoch', () => {
@@ -326,6 +330,15 @@ describe('stopping', () => {
     expect(rig.running.size).toBe(0)
     rig.step({ kind: 'leave', budgetMs: 3_000 })
     expect(rig.lastCommitted()).toBe(1)
+  })
+
+  test('a stop does not wait for a record that is due only after its drain', () => {
+    const rig = new MemberRig({ subscription: { inPlaceDelaysMs: [60_000] } }).assign()
+    rig.deliver(chunkOf(offsets(0)))
+    rig.end(0, 'failed')
+    rig.take()
+    rig.step({ kind: 'drain', drainMs: 20_000 })
+    expect(rig.names()).toContain('drained')
   })
 
   test('at the deadline running attempts are aborted and their records stay uncommitted', () => {

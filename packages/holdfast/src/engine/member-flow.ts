@@ -363,6 +363,8 @@ export class MemberFlow<R> {
       missing,
     })
     if (event.position > from) {
+      const subscription = this.subscriptions.get(flow.topic)
+      if (subscription !== undefined) subscription.lostToRetention += missing
       flow.skipFetchTo(event.position)
       this.#refill(flow)
       return

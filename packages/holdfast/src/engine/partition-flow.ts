@@ -210,11 +210,18 @@ export class PartitionFlow<R> {
     this.#finishUpTo = why === 'stop' ? this.#highestStarted : -1
   }
 
-  /** Whether a quietened partition has nothing left that could still move by itself. */
-  get isDrained(): boolean {
+  /** Whether a quietened partition has nothing left that could still move by itself before `untilMs`. */
+  isDrained(untilMs: number): boolean {
     if (this.running > 0) return false
     const standsStill = this.#finishUpTo === -1 || this.blocked > 0 || this.#pauses.has('user')
-    return this.parked === 0 || standsStill
+    return this.parked === 0 || standsStill || !this.#hasDueBefore(untilMs)
+  }
+
+  #hasDueBefore(untilMs: number): boolean {
+    for (let entry = this.ledger.oldest; entry !== null; entry = entry.newer) {
+      if (entry.state === 'parked' && entry.dueMs < untilMs) return true
+    }
+    return false
   }
 
   pause(reason: PauseReason): boolean {

@@ -46,6 +46,8 @@ export type SubscriptionStatus = {
   readonly parked: number
   readonly zombies: number
   readonly retriedInPlace: number
+  /** Offsets that the broker had deleted before they were read. */
+  readonly lostToRetention: number
   readonly counts: OutcomeCounts & { readonly accepted: number }
   readonly partitions: readonly PartitionStatus[]
 }
@@ -54,6 +56,8 @@ export type MemberHealth = {
   readonly phase: MembershipPhase
   /** What is wrong enough to restart the process; empty when it is alive. */
   readonly failures: readonly string[]
+  /** What somebody should know although no restart would help. */
+  readonly warnings: readonly string[]
 }
 
 /** After this many attempt timeouts without any progress a subscription with work and free permits counts as stalled. */
@@ -76,6 +80,7 @@ export function subscriptionStatus<R>(flow: MemberFlow<R>, topic: string, nowMs:
     parked: partitions.reduce((sum, partition) => sum + partition.parked, 0),
     zombies: subscription.zombies,
     retriedInPlace: subscription.retriedInPlace,
+    lostToRetention: subscription.lostToRetention,
     counts: subscription.counts(owned),
     partitions,
   }
@@ -167,8 +172,12 @@ export function explain<R>(flow: MemberFlow<R>, topic: string, nowMs: number): r
 /** Alive means progress, never "the broker can be reached": a broker's outage is no reason to restart every consumer. */
 export function memberHealth<R>(flow: MemberFlow<R>, nowMs: number): MemberHealth {
   const failures: string[] = []
+  const warnings: string[] = []
   for (const subscription of flow.subscriptions.values()) {
     const { topic } = subscription.settings
+    if (subscription.lostToRetention > 0) {
+      warnings.push(`${topic}: ${subscription.lostToRetention} offsets were deleted before they were read`)
+    }
     if (subscription.zombies >= zombiesMax)
       failures.push(`${topic}: ${subscription.zombies} handlers ignore their abort`)
     if (isStalled(subscription, nowMs)) {
@@ -189,7 +198,7 @@ export function memberHealth<R>(flow: MemberFlow<R>, nowMs: number): MemberHealt
     if (blocked === null) continue
     failures.push(`${name}: stands still because of offset ${blocked.offset}: ${whyUnfinished(blocked, nowMs)}`)
   }
-  return { phase: flow.membership.phase, failures }
+  return { phase: flow.membership.phase, failures, warnings }
 }
 
 function isStalled<R>(subscription: SubscriptionFlow<R>, nowMs: number): boolean {

@@ -33,6 +33,8 @@ export class SubscriptionFlow<R> {
   runningMax = 0
   /** Attempts after the first that were started. */
   retriedInPlace = 0
+  /** Offsets that the broker had deleted before they were read (R12). */
+  lostToRetention = 0
   /** When a record last ended or work last began to wait; progress is measured from here. */
   progressAtMs = 0
 
