@@ -47,6 +47,43 @@ test('without order a record waits for nothing but an earlier attempt of itself'
   expect(lanes.finish(same)).toBe(null)
 })
 
+test.each(['partition', 'key', 'none'] as const)('a lane that emptied is free for the next record (%s)', (order) => {
+  const lanes = lanesFor<number>(order)
+  const leftover = entryOf(1, 7)
+  lanes.hold(leftover)
+  const first = entryOf(1, 7)
+  expect(lanes.add(first)).toBe(false)
+  expect(lanes.finish(leftover)).toBe(first)
+  expect(lanes.finish(first)).toBe(null)
+  expect(lanes.add(entryOf(1, 7))).toBe(true)
+})
+
+test('under key order an attempt without a key that outlived its ownership holds back the same record', () => {
+  const lanes = lanesFor<number>('key')
+  const leftover = entryOf(5, null)
+  lanes.hold(leftover)
+  const same = entryOf(5, null)
+  expect(lanes.add(same)).toBe(false)
+  expect(lanes.finish(leftover)).toBe(same)
+})
+
+test('a record without a key that ends frees no lane of a key', () => {
+  const lanes = lanesFor<number>('key')
+  const keyless = entryOf(1, null)
+  expect([lanes.add(keyless), lanes.add(entryOf(2, keyless.laneId))]).toEqual([true, true])
+  lanes.finish(keyless)
+  expect(lanes.add(entryOf(3, keyless.laneId))).toBe(false)
+})
+
+test('a record that ended keeps the next of its lane no longer alive', () => {
+  const lanes = lanesFor<number>('partition')
+  const first = entryOf(1, null)
+  lanes.add(first)
+  lanes.add(entryOf(2, null))
+  lanes.finish(first)
+  expect(first.behind).toBe(null)
+})
+
 /** Goal: at any moment, records coming and ending in any mixture, what may run is exactly the lowest unfinished record of
  *  each lane. */
 test('what may start agrees with a naive look through all unfinished records', () => {

@@ -40,6 +40,16 @@ test('with nothing unfinished the line is the position, past markers and compact
   expect(ledger.committable()).toBe(25)
 })
 
+test('the span reaches from the line to the position, markers included', () => {
+  const { ledger, at } = ledgerOf(10, 15)
+  ledger.skipTo(startAt(25))
+  expect(ledger.span).toBe(15)
+  ledger.finish(at.get(10)!)
+  expect(ledger.span).toBe(10)
+  ledger.finish(at.get(15)!)
+  expect(ledger.span).toBe(0)
+})
+
 test('a record is accepted once', () => {
   const { ledger } = ledgerOf(10)
   expect(() => ledger.add(entryAt(10))).toThrow('offset 10 is below 11')

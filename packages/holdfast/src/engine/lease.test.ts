@@ -1,0 +1,167 @@
+/** When a member may believe that the coordinator still counts it in (R5), and what its heartbeats have to do with it. */
+import { expect, test } from 'vitest'
+import { kafkaErrors } from '../model/kafka-errors.ts'
+import { admitted, beat, lose } from './engine-parts.fixture.ts'
+import { chunkOf, MemberRig, offsets } from './member-rig.fixture.ts'
+
+function heartbeats(rig: MemberRig): number {
+  return rig.names().filter((name) => name === 'heartbeat').length
+}
+
+function answerBeat(rig: MemberRig, sentMs: number, errorCode = 0, stamp = rig.flow.membership.stamp): void {
+  rig.step({ kind: 'heartbeatAnswered', stamp, sentMs, errorCode })
+}
+
+test('a lease is counted from when the heartbeat was sent, not from its answer', () => {
+  const rig = new MemberRig().assign()
+  rig.beatsAreAnswered = false
+  rig.advance(3_000)
+  rig.nowMs += 4_000
+  answerBeat(rig, rig.beatSentMs)
+  expect(rig.flow.membership.holdsLease(4_000 + 43_999)).toBe(true)
+  expect(rig.flow.membership.holdsLease(4_000 + 44_000)).toBe(false)
+})
+
+test('a heartbeat that is answered with "rebalance in progress" renews the lease for the drain', () => {
+  const rig = new MemberRig().assign()
+  rig.deliver(chunkOf(offsets(0)))
+  beat(rig, kafkaErrors.REBALANCE_IN_PROGRESS)
+  expect(rig.flow.membership.phase).toBe('draining')
+  expect(rig.flow.membership.holdsLease(4_000 + 43_999)).toBe(true)
+})
+
+test('an older acknowledgement does not shorten the lease', () => {
+  const rig = new MemberRig().assign()
+  beat(rig, 0)
+  answerBeat(rig, 1_000)
+  expect(rig.flow.membership.holdsLease(4_000 + 43_999)).toBe(true)
+})
+
+test('a lease of a new generation is counted from the SyncGroup', () => {
+  const rig = new MemberRig()
+  rig.step({ kind: 'start' })
+  rig.step({ kind: 'joined', stamp: rig.flow.membership.stamp, answer: { ...admitted, leader: 'x' } })
+  rig.nowMs += 20_000
+  rig.step({ kind: 'synced', stamp: rig.flow.membership.stamp, errorCode: 0, partitions: [] })
+  expect(rig.flow.membership.holdsLease(1_000 + 44_000)).toBe(false)
+})
+
+test('of a short session a quarter is left as a margin, not a whole second', () => {
+  const rig = new MemberRig({ sessionTimeoutMs: 2_000 }).assign()
+  expect(rig.flow.membership.holdsLease(1_000 + 1_499)).toBe(true)
+  expect(rig.flow.membership.holdsLease(1_000 + 1_500)).toBe(false)
+})
+
+test('outside of the group nobody holds a lease', () => {
+  const rig = new MemberRig().assign()
+  lose(rig, kafkaErrors.ILLEGAL_GENERATION)
+  expect(rig.flow.membership.holdsLease(rig.nowMs)).toBe(false)
+})
+
+test('one heartbeat is in flight', () => {
+  const rig = new MemberRig().assign()
+  rig.beatsAreAnswered = false
+  rig.advance(9_000)
+  expect(heartbeats(rig)).toBe(1)
+})
+
+test('a heartbeat in flight when the membership is lost does not hold up those of the next one', () => {
+  const rig = new MemberRig().assign()
+  rig.beatsAreAnswered = false
+  rig.advance(3_000)
+  lose(rig)
+  rig.assign(1, 0, 2)
+  rig.take()
+  rig.advance(3_000)
+  expect(heartbeats(rig)).toBe(1)
+})
+
+test('the answer to a heartbeat from before a standstill is not that of the one after it', () => {
+  const rig = new MemberRig().assign()
+  rig.beatsAreAnswered = false
+  rig.advance(3_000)
+  const sentMs = rig.beatSentMs
+  rig.nowMs += 25_000
+  rig.step({ kind: 'tick' })
+  rig.take()
+  answerBeat(rig, sentMs)
+  rig.advance(9_000)
+  expect(heartbeats(rig)).toBe(0)
+  answerBeat(rig, rig.beatSentMs)
+  rig.advance(1_000)
+  expect(heartbeats(rig)).toBe(1)
+})
+
+test.each([kafkaErrors.UNKNOWN_MEMBER_ID, kafkaErrors.REBALANCE_IN_PROGRESS])(
+  'a heartbeat of the last generation that is answered with %i says nothing about this one',
+  (errorCode) => {
+    const rig = new MemberRig().assign()
+    const { stamp } = rig.flow.membership
+    lose(rig)
+    rig.assign(1, 0, 2)
+    answerBeat(rig, rig.nowMs, errorCode, stamp)
+    expect(rig.flow.membership.phase).toBe('stable')
+  },
+)
+
+test('a heartbeat of the last generation without an answer says nothing about the coordinator of this one', () => {
+  const rig = new MemberRig().assign()
+  const { stamp } = rig.flow.membership
+  lose(rig)
+  rig.assign(1, 0, 2)
+  rig.take()
+  rig.step({ kind: 'heartbeatFailed', stamp, sentMs: rig.nowMs })
+  expect(rig.names()).toEqual([])
+})
+
+test('a heartbeat that a moved coordinator refuses is repeated soon, after looking for it', () => {
+  const rig = new MemberRig().assign()
+  rig.take()
+  beat(rig, kafkaErrors.NOT_COORDINATOR)
+  expect(rig.names()).toContain('forgetCoordinator')
+  rig.advance(500)
+  expect(heartbeats(rig)).toBe(1)
+})
+
+test('an acknowledgement from before a standstill proves nothing after it', () => {
+  const rig = new MemberRig().assign()
+  rig.deliver(chunkOf(offsets(0)))
+  rig.beatsAreAnswered = false
+  rig.advance(3_000)
+  const sentMs = rig.beatSentMs
+  rig.nowMs += 25_000
+  rig.step({ kind: 'tick' })
+  answerBeat(rig, sentMs)
+  rig.deliver(chunkOf(offsets(1)))
+  expect([...rig.running.keys()]).toEqual([0])
+})
+
+test('after a standstill a heartbeat goes out at once, whatever is in flight and whatever the interval says', () => {
+  const rig = new MemberRig({ sessionTimeoutMs: 6_000, heartbeatIntervalMs: 5_000 }).assign()
+  rig.take()
+  rig.nowMs += 3_001
+  rig.step({ kind: 'tick' })
+  expect(heartbeats(rig)).toBe(1)
+  rig.nowMs += 3_001
+  rig.step({ kind: 'tick' })
+  expect(heartbeats(rig)).toBe(1)
+})
+
+test('a loop may stand still for exactly as long as it may', () => {
+  const rig = new MemberRig().assign()
+  rig.nowMs += 30_000
+  rig.take()
+  rig.step({ kind: 'tick' })
+  expect(rig.names()).not.toContain('leave')
+})
+
+test('a join that takes longer than the loop may stand still is no standstill', () => {
+  const rig = new MemberRig()
+  rig.step({ kind: 'start' })
+  rig.nowMs += 31_000
+  rig.assign()
+  rig.take()
+  rig.advance(10)
+  expect(rig.names()).not.toContain('leave')
+  expect(rig.flow.membership.phase).toBe('stable')
+})
