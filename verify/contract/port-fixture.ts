@@ -59,12 +59,12 @@ export class PortFixture {
 
   /** Creates a topic with two partitions on one broker (of as many as the cluster spreads them over) and waits until that
    *  broker serves them: right after its creation a leader may not know yet that it is one. */
-  async createTopic(): Promise<Topic> {
+  async createTopic(configs: RequestOf<'CreateTopics'>['topics'][number]['configs'] = []): Promise<Topic> {
     const name = uniqueName('topic')
     const { brokers } = await this.call('Metadata', { topics: [], allowAutoTopicCreation: false })
     const numPartitions = 2 * brokers.length
     await this.call('CreateTopics', {
-      topics: [{ name, numPartitions, replicationFactor: 1, configs: [] }],
+      topics: [{ name, numPartitions, replicationFactor: 1, configs }],
       timeoutMs: 10_000,
       validateOnly: false,
     })

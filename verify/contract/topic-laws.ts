@@ -98,13 +98,7 @@ function adminLaws(kafkaOf: () => PortFixture): void {
 
   test('the configuration of a topic is told by name, a missing topic is an error value', async () => {
     const kafka = kafkaOf()
-    const topic = uniqueName('configured')
-    const configs = [{ name: 'retention.ms', value: '12345678' }]
-    await kafka.call('CreateTopics', {
-      topics: [{ name: topic, numPartitions: 1, replicationFactor: 1, configs }],
-      timeoutMs: 10_000,
-      validateOnly: false,
-    })
+    const topic = await kafka.createTopic([{ name: 'retention.ms', value: '12345678' }])
     const resourceOf = (
       resourceName: string,
     ): { resourceType: 2; resourceName: string; configurationKeys: string[] } => ({
@@ -113,7 +107,7 @@ function adminLaws(kafkaOf: () => PortFixture): void {
       configurationKeys: ['retention.ms'],
     })
     const { results } = await kafka.call('DescribeConfigs', {
-      resources: [resourceOf(topic), resourceOf(uniqueName('missing'))],
+      resources: [resourceOf(topic.name), resourceOf(uniqueName('missing'))],
     })
 
     expect(results.map((each) => each.errorCode)).toEqual([0, code.UNKNOWN_TOPIC_OR_PARTITION])
