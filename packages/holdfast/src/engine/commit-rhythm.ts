@@ -53,11 +53,6 @@ export class CommitRhythm {
     this.#notBeforeMs = 0
   }
 
-  /** When a commit that failed may be repeated; Infinity while one is in flight or none has failed. */
-  get retryAtMs(): number {
-    return this.isInFlight || this.failures === 0 ? Infinity : this.#notBeforeMs
-  }
-
   sent(nowMs: number): void {
     this.isInFlight = true
     this.#lastSentMs = nowMs

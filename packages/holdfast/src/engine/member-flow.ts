@@ -87,14 +87,9 @@ export class MemberFlow<R> {
     if (result === 'failed' || wasAborted) this.#failed(entry, error, subscription)
     else {
       subscription.finish(entry, result, nowMs)
-      effects.emit('record.ended', {
-        group: this.settings.group,
-        at: entry.owner,
-        offset: entry.offset,
-        outcome: result,
-      })
+      this.#commits.rhythm.note(1, nowMs)
+      effects.ended(entry, result)
     }
-    this.#commits.rhythm.note(result === 'failed' ? 0 : 1, nowMs)
     if (subscription.hasReady) this.#dispatch(subscription)
     this.#refill(entry.owner)
   }
