@@ -284,6 +284,14 @@ describe('a stop', () => {
     }
   })
 
+  test('a stop does not wait for what is behind a retry that is due only after its drain', () => {
+    const rig = new MemberRig({ subscription: { order: 'partition', inPlaceDelaysMs: [60_000] } }).assign()
+    rig.deliver(chunkOf(offsets(0, 1)))
+    rig.end(0, 'failed')
+    stop(rig)
+    expect(rig.names()).toContain('drained')
+  })
+
   test('a stop is told once that all is drained', () => {
     const rig = new MemberRig().assign()
     stop(rig)

@@ -57,7 +57,8 @@ test('an answer is that of the request in flight once', () => {
 test('a broker that keeps no session is asked in full every time', () => {
   const session = new FetchSession(1)
   for (let round = 0; round < 3; round++) {
-    expect(ask(session, targetOf(0))).toMatchObject({ sessionId: 0, sessionEpoch: 0, named: [targetOf(0)] })
+    const target = targetOf(round)
+    expect(ask(session, target)).toMatchObject({ sessionId: 0, sessionEpoch: 0, named: [target], forgotten: [] })
     session.answered(0)
   }
 })

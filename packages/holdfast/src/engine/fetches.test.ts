@@ -129,6 +129,19 @@ describe('failures', () => {
     expect(rig.fetches[1]).toMatchObject({ sessionId: 0, sessionEpoch: 0 })
   })
 
+  test('a node that answered in between is not made to wait for its earlier failures', () => {
+    const rig = new MemberRig().assign()
+    const fail = (): number => {
+      failFetch(rig)
+      const waitMs = rig.flow.nextWakeMs - rig.nowMs
+      rig.advance(waitMs)
+      return waitMs
+    }
+    expect([fail(), fail()]).toEqual([75, 150])
+    answerFetch(rig, {})
+    expect(fail()).toBe(75)
+  })
+
   test('a session that the broker forgot is opened again at once, but not over and over', () => {
     const rig = new MemberRig().assign()
     failFetch(rig, true)

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { kafkaErrors } from '../model/kafka-errors.ts'
 import { admitted, beat, lose, orders0 } from './engine-parts.fixture.ts'
 import { chunkOf, MemberRig, offsets } from './member-rig.fixture.ts'
+import { Recorded } from './recorded.fixture.ts'
 
 function join(rig: MemberRig, errorCode = 0): void {
   rig.step({ kind: 'joined', stamp: rig.flow.membership.stamp, answer: { ...admitted, errorCode } })
@@ -113,6 +114,13 @@ test('a request about positions that is refused because the group rebalances beg
   rig.deliver(chunkOf(offsets(0)))
   lose(rig, kafkaErrors.REBALANCE_IN_PROGRESS)
   expect(rig.flow.membership.phase).toBe('draining')
+})
+
+test('only a member that gave everything back joins again', () => {
+  const rig = new MemberRig().assign()
+  const recorded = new Recorded()
+  rig.flow.membership.rejoin(recorded.effects)
+  expect(recorded.take()).toEqual([])
 })
 
 test('whoever the coordinator names leads', () => {
