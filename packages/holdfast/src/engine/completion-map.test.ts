@@ -83,6 +83,13 @@ test('a map that is cut fills its room', () => {
   }
 })
 
+test('the units suit what fits, not what is cut off', () => {
+  const dense = Array.from({ length: 6_000 }, (_, at) => 1 + (at % 3))
+  const sparse = Array.from({ length: 6_000 }, (_, at) => (at % 2 === 0 ? 1 : 300))
+  const alone = roundTrip(walkOf(0, dense), 4_000).map.highest!
+  expect(roundTrip(walkOf(0, [...dense, ...sparse]), 4_000).map.highest).toBeGreaterThan(0.9 * alone)
+})
+
 test('nothing finished above the line is no map', () => {
   expect(planMap({ committedOffset: 5, unfinished: [], highestFinished: 4 }, roomy)).toBe(null)
   expect(planMap({ committedOffset: 5, unfinished: [5, 6], highestFinished: -1 }, roomy)).toBe(null)

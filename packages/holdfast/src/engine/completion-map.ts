@@ -4,7 +4,7 @@
  *  The offsets from the line up are runs in turn: unfinished, finished, unfinished, … and the last run is a finished one.
  *  Which way of writing them is shortest depends on the runs, so all are tried. What does not fit is cut at the end of a
  *  finished run: all that is said about the offsets below remains exact. */
-import { RunsCode, type RunsForm } from './runs-code.ts'
+import { pairBitsMin, RunsCode, type RunsForm, usualLengths } from './runs-code.ts'
 import { type SevenBitReader, type SevenBitWriter } from './seven-bit-text.ts'
 
 const forms: readonly RunsForm[] = ['unfinishedGaps', 'finishedGaps', 'runs']
@@ -60,17 +60,18 @@ export type MapPlan = { readonly form: RunsForm; readonly bits: number; write(te
 /** Finds the form that tells most within `room` bits, and of those that tell all, the shortest. Null when nothing is
  *  finished above the line, or not even the first run fits. Throws if the walk contradicts itself. */
 export function planMap(walk: LedgerWalk, room: number): MapPlan | null {
-  const runs = runsOf(walk)
+  const runs = runsOf(walk, Math.floor(Math.max(room, 0) / pairBitsMin))
   if (runs.length === 0) return null
+  const usual = usualLengths(runs, runs.length)
   let best: Cut | null = null
   for (const form of forms) {
-    const cut = cutToFit(RunsCode.for(form, runs, runs.length), runs, room)
+    const cut = cutToFit(RunsCode.for(form, usual), runs, room)
     if (best === null || isBetter(cut, best)) best = cut
   }
   if (best === null || best.runs === 0) return null
   if (best.runs < runs.length) {
     // The units were those of the whole; now it is known how much is written, and what is usual there.
-    const again = cutToFit(RunsCode.for(best.code.form, runs, best.runs), runs, room)
+    const again = cutToFit(RunsCode.for(best.code.form, usualLengths(runs, best.runs)), runs, room)
     if (isBetter(again, best)) best = again
   }
   const { code, runs: count, bits } = best
@@ -90,13 +91,13 @@ export function readMap(text: SevenBitReader, form: RunsForm, committedOffset: n
   return new CompletionMap(text.isSpoiled ? [] : edges)
 }
 
-/** The lengths of the runs from the line up to the highest finished offset: unfinished, finished, unfinished, … */
-function runsOf({ committedOffset, unfinished, highestFinished }: LedgerWalk): Float64Array {
-  if (highestFinished <= committedOffset) return new Float64Array(0)
+/** The lengths of the lowest runs from the line up to the highest finished offset: unfinished, finished, unfinished, … */
+function runsOf({ committedOffset, unfinished, highestFinished }: LedgerWalk, pairsMax: number): Float64Array {
+  if (highestFinished <= committedOffset || pairsMax === 0) return new Float64Array(0)
   if (unfinished[0] !== committedOffset) {
     throw new RangeError(`expected the line ${committedOffset} to be the first unfinished offset, got ${unfinished[0]}`)
   }
-  const runs = new Float64Array(2 * unfinished.length)
+  const runs = new Float64Array(2 * Math.min(unfinished.length, pairsMax))
   let count = 0
   let start = committedOffset
   let last = committedOffset
@@ -111,6 +112,7 @@ function runsOf({ committedOffset, unfinished, highestFinished }: LedgerWalk): F
       runs[count] = last + 1 - start
       runs[count + 1] = offset - last - 1
       count += 2
+      if (count === runs.length) return runs
       start = offset
     }
     last = offset

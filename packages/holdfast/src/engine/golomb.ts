@@ -9,6 +9,8 @@ import { bitWidth, type SevenBitReader, type SevenBitWriter } from './seven-bit-
 /** So many ones say that the number itself follows; by chance one number in a million is that far above the mean. */
 const escapeOnes = 20
 const escapeWidthBits = 6
+const narrowBits = 24
+const smallNumbers = 32
 /** How many bits `unitCode` takes. */
 export const unitCodeBits = 9
 
@@ -19,12 +21,15 @@ export class GolombCode {
   readonly #restBits: number
   /** Rests below it take one bit less. */
   readonly #shortRests: number
+  /** Of small numbers, which are nearly all where there are so many that it matters. */
+  readonly #bitsOfSmall: Uint8Array
 
   constructor(unitCode: number) {
     this.unitCode = unitCode
     this.#unit = unitOf(unitCode)
     this.#restBits = bitWidth(this.#unit - 1)
     this.#shortRests = 2 ** this.#restBits - this.#unit
+    this.#bitsOfSmall = Uint8Array.from({ length: smallNumbers }, (_, value) => this.#measure(value))
   }
 
   /** The code that suits numbers ≥ 0 of this mean best (Gallager and Van Voorhis). */
@@ -43,20 +48,21 @@ export class GolombCode {
 
   /** How many bits `write` takes. */
   bits(value: number): number {
-    const quotient = this.#quotient(value)
-    if (quotient >= escapeOnes) return escapeOnes + escapeWidthBits + bitWidth(value)
-    const rest = value - quotient * this.#unit
-    return quotient + 1 + (rest < this.#shortRests ? this.#restBits - 1 : this.#restBits)
+    return value < smallNumbers ? (this.#bitsOfSmall[value] as number) : this.#measure(value)
   }
 
   /** Writes a safe integer ≥ 0. */
   write(text: SevenBitWriter, value: number): void {
     const quotient = this.#quotient(value)
     if (quotient >= escapeOnes) return writeEscaped(text, value)
-    text.write((2 << quotient) - 2, quotient + 1)
     const rest = value - quotient * this.#unit
-    if (rest < this.#shortRests) text.write(rest, this.#restBits - 1)
-    else text.write(rest + this.#shortRests, this.#restBits)
+    const restBits = rest < this.#shortRests ? this.#restBits - 1 : this.#restBits
+    const restCode = rest < this.#shortRests ? rest : rest + this.#shortRests
+    const ones = (2 << quotient) - 2
+    // One write instead of two: nearly all numbers are that small.
+    if (quotient + restBits < narrowBits) return text.write((ones << restBits) | restCode, quotient + 1 + restBits)
+    text.write(ones, quotient + 1)
+    text.write(restCode, restBits)
   }
 
   read(text: SevenBitReader): number {
@@ -72,11 +78,16 @@ export class GolombCode {
     return quotient * this.#unit + rest
   }
 
-  /** The quotient of doubles may round up to the next integer when the value has more than fifty bits. */
+  #measure(value: number): number {
+    const quotient = this.#quotient(value)
+    if (quotient >= escapeOnes) return escapeOnes + escapeWidthBits + bitWidth(value)
+    const rest = value - quotient * this.#unit
+    return quotient + 1 + (rest < this.#shortRests ? this.#restBits - 1 : this.#restBits)
+  }
+
+  /** Exact: up to 2 ** 53 a quotient of doubles does not round up to an integer that it does not reach. */
   #quotient(value: number): number {
-    if (value < this.#unit) return 0
-    const quotient = Math.floor(value / this.#unit)
-    return quotient * this.#unit > value ? quotient - 1 : quotient
+    return Math.floor(value / this.#unit)
   }
 }
 

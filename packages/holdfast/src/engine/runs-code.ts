@@ -11,22 +11,28 @@ const outlierRoundsMax = 3
 /** What is written: the gaps between the records of one kind, or the runs of both. */
 export type RunsForm = 'unfinishedGaps' | 'finishedGaps' | 'runs'
 
+/** No form writes a pair of runs in less. */
+export const pairBitsMin = 2
+
+export type UsualLengths = { readonly unfinished: number; readonly finished: number }
+
 /** Writes and reads pairs of runs, an unfinished and a finished one, in one of the three forms. */
 export class RunsCode {
   readonly form: RunsForm
   readonly #unfinished: GolombCode
   readonly #finished: GolombCode
+  /** What a gap of nothing takes, where only gaps are written. */
+  readonly #zeroBits: number
 
   private constructor(form: RunsForm, unfinished: GolombCode, finished: GolombCode) {
     this.form = form
     this.#unfinished = unfinished
     this.#finished = finished
+    this.#zeroBits = finished.bits(0)
   }
 
-  /** With the units that suit the first `count` runs. `runs` holds lengths ≥ 1, an unfinished run first. */
-  static for(form: RunsForm, runs: Float64Array, count: number): RunsCode {
-    const unfinished = usualLength(runs, 0, count)
-    const finished = usualLength(runs, 1, count)
+  /** With the units that suit runs of these lengths. */
+  static for(form: RunsForm, { unfinished, finished }: UsualLengths): RunsCode {
     switch (form) {
       case 'unfinishedGaps':
         return RunsCode.#ofGaps(form, finished / unfinished)
@@ -58,9 +64,9 @@ export class RunsCode {
   pairBits(unfinished: number, finished: number): number {
     switch (this.form) {
       case 'unfinishedGaps':
-        return this.#finished.bits(finished) + (unfinished - 1) * this.#finished.bits(0)
+        return this.#finished.bits(finished) + (unfinished - 1) * this.#zeroBits
       case 'finishedGaps':
-        return this.#unfinished.bits(unfinished) + (finished - 1) * this.#unfinished.bits(0)
+        return this.#unfinished.bits(unfinished) + (finished - 1) * this.#zeroBits
       case 'runs':
         return this.#unfinished.bits(unfinished - 1) + this.#finished.bits(finished - 1)
     }
@@ -151,21 +157,43 @@ export class RunsCode {
   }
 }
 
-/** The mean length of the runs of one kind, without those far above it. */
-function usualLength(runs: Float64Array, first: 0 | 1, count: number): number {
-  let limit = Infinity
-  for (let round = 1; ; round++) {
+/** The mean lengths of the first `count` runs, without those far above them. `runs` holds lengths ≥ 1, an unfinished run
+ *  first. */
+export function usualLengths(runs: Float64Array, count: number): UsualLengths {
+  let unfinished = 0
+  let finished = 0
+  let longest = 0
+  for (let at = 0; at < count; at += 2) {
+    const ofUnfinished = runs[at] as number
+    const ofFinished = runs[at + 1] as number
+    unfinished += ofUnfinished
+    finished += ofFinished
+    longest = Math.max(longest, ofUnfinished, ofFinished)
+  }
+  const pairs = count / 2
+  const means = { unfinished: unfinished / pairs, finished: finished / pairs }
+  if (longest <= outlierRatio * Math.min(means.unfinished, means.finished)) return means
+  return {
+    unfinished: usualLength(runs, 0, count, means.unfinished),
+    finished: usualLength(runs, 1, count, means.finished),
+  }
+}
+
+/** The mean of one kind, again and again without what is far above the mean before. */
+function usualLength(runs: Float64Array, first: 0 | 1, count: number, meanOfAll: number): number {
+  let mean = meanOfAll
+  for (let round = 0; round < outlierRoundsMax; round++) {
+    const limit = outlierRatio * mean
     let sum = 0
     let counted = 0
-    let longest = 0
     for (let at = first; at < count; at += 2) {
       const run = runs[at] as number
       if (run > limit) continue
       sum += run
       counted += 1
-      if (run > longest) longest = run
     }
-    limit = (outlierRatio * sum) / counted
-    if (longest <= limit || round > outlierRoundsMax) return sum / counted
+    mean = sum / counted
+    if (counted === count / 2) break
   }
+  return mean
 }
