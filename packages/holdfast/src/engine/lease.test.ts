@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { kafkaErrors } from '../model/kafka-errors.ts'
 import { admitted, beat, lose } from './engine-parts.fixture.ts'
 import { chunkOf, MemberRig, offsets } from './member-rig.fixture.ts'
+import { memberHealth } from './status.ts'
 
 function heartbeats(rig: MemberRig): number {
   return rig.names().filter((name) => name === 'heartbeat').length
@@ -164,4 +165,20 @@ test('a join that takes longer than the loop may stand still is no standstill', 
   rig.advance(10)
   expect(rig.names()).not.toContain('leave')
   expect(rig.flow.membership.phase).toBe('stable')
+})
+
+test('an outage of the coordinator is no stall of ours, and what waits is timed anew when it ends', () => {
+  const rig = new MemberRig({ subscription: { concurrency: 1, attemptTimeoutMs: 50_000 } }).assign()
+  rig.deliver(chunkOf(offsets(0, 1)))
+  rig.beatsAreAnswered = false
+  rig.advance(46_000)
+  rig.end(0)
+  rig.advance(160_000)
+  expect(rig.running.size).toBe(0)
+  expect(memberHealth(rig.flow, rig.nowMs).failures).toEqual([])
+  rig.step({ kind: 'heartbeatFailed', stamp: rig.flow.membership.stamp, sentMs: rig.beatSentMs })
+  rig.beatsAreAnswered = true
+  rig.advance(3_000)
+  expect([...rig.running.keys()]).toEqual([1])
+  expect(memberHealth(rig.flow, rig.nowMs).failures).toEqual([])
 })

@@ -198,14 +198,13 @@ export class MemberFlow<R> {
   #positioned(stamp: Stamp, starts: readonly StartPosition[]): void {
     if (stamp !== this.membership.stamp || this.membership.phase !== 'stable') return
     this.isPositioned = true
-    for (const start of starts) this.#open(start)
+    for (const start of starts) this.#open(start, this.#ownerships.committedBefore(start))
     this.#fetches.changed()
   }
 
-  #open(start: StartPosition): void {
+  #open(start: StartPosition, before: number | null): void {
     const subscription = this.subscriptions.get(start.topic)
     if (subscription === undefined) return
-    const before = this.#ownerships.committedBefore(start)
     const flow = this.#ownerships.open(start, subscription.settings)
     if (flow.isDirty) this.#commits.rhythm.note(0, this.#nowMs)
     const { group } = this.settings
@@ -366,14 +365,17 @@ export class MemberFlow<R> {
     }
     this.subscriptions.get(flow.topic)?.abortAll(flow, 'lost', this.#nowMs, this.#effects)
     this.#close(flow)
-    this.#open({
-      ...event.at,
-      position: event.position,
-      committed: null,
-      leaderEpoch: -1,
-      metadata: '',
-      cutFrom: null,
-    })
+    this.#open(
+      {
+        ...event.at,
+        position: event.position,
+        committed: null,
+        leaderEpoch: -1,
+        metadata: '',
+        cutFrom: null,
+      },
+      null,
+    )
   }
 
   // ── commits ──

@@ -51,6 +51,8 @@ export class Membership {
   #provenFromMs = -Infinity
   #isLeaving = false
 
+  /** Since when the lease holds without a break; meaningless while it does not hold. */
+  leaseSinceMs = -Infinity
   phase: MembershipPhase = 'idle'
   memberId = ''
   generation = -1
@@ -145,6 +147,7 @@ export class Membership {
     this.#lastTickMs = nowMs
     this.#enter('stable')
     this.#leaseFromMs = this.#syncSentMs
+    this.leaseSinceMs = nowMs
     this.#heartbeatDueMs = nowMs + this.#settings.heartbeatIntervalMs
     this.#owner.assigned(partitions)
   }
@@ -176,11 +179,11 @@ export class Membership {
     if (this.#heartbeatSentMs === sentMs) this.#heartbeatSentMs = null
     switch (errorCode) {
       case 0:
-        this.#prove(sentMs)
+        this.#prove(sentMs, nowMs)
         return
       case kafkaErrors.REBALANCE_IN_PROGRESS:
         // The coordinator counts this heartbeat too; while it prepares the rebalance our generation may still commit.
-        this.#prove(sentMs)
+        this.#prove(sentMs, nowMs)
         this.rebalance('the coordinator asked for it')
         return
       default:
@@ -188,8 +191,10 @@ export class Membership {
     }
   }
 
-  #prove(sentMs: number): void {
-    if (sentMs >= this.#provenFromMs) this.#leaseFromMs = Math.max(this.#leaseFromMs, sentMs)
+  #prove(sentMs: number, nowMs: number): void {
+    if (sentMs < this.#provenFromMs) return
+    if (!this.holdsLease(nowMs)) this.leaseSinceMs = nowMs
+    this.#leaseFromMs = Math.max(this.#leaseFromMs, sentMs)
   }
 
   heartbeatFailed(stamp: Stamp, sentMs: number, nowMs: number, effects: MembershipEffects): void {

@@ -287,11 +287,6 @@ export class PartitionFlow<R> {
     this.receive(nothing)
   }
 
-  /** Records that lie behind the position and have no outcome, plus bytes not decoded yet: work that waits. */
-  get hasWork(): boolean {
-    return this.ledger.size > 0 || this.#chunks.length > 0
-  }
-
   /** Ends this ownership. What was queued or parked is handed back; returns the attempts that are still running, whose
    *  lanes the next ownership in this process must hold. */
   close(): readonly Entry<R>[] {

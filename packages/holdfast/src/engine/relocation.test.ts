@@ -146,3 +146,9 @@ test('a log that was cut below what was committed is told with what is missing',
   const reason = 'the log was cut below what was committed'
   expect(resets(rig)).toEqual([expect.objectContaining({ from: 8, to: 5, missing: 3, reason })])
 })
+
+test('one cut of a log is told once', () => {
+  const rig = new MemberRig().assign(1, 10)
+  relocated(rig, 5)
+  expect(resets(rig)).toEqual([expect.objectContaining({ from: 10, to: 5, missing: 5 })])
+})

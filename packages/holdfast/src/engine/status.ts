@@ -180,8 +180,9 @@ export function memberHealth<R>(flow: MemberFlow<R>, nowMs: number): MemberHealt
     }
     if (subscription.zombies >= zombiesMax)
       failures.push(`${topic}: ${subscription.zombies} handlers ignore their abort`)
-    if (isStalled(subscription, nowMs)) {
-      failures.push(`${topic}: work is waiting and nothing ended for ${seconds(nowMs - subscription.progressAtMs)}`)
+    const stalledForMs = stalledFor(flow, subscription, nowMs)
+    if (stalledForMs > 0) {
+      failures.push(`${topic}: work is waiting and nothing ended for ${seconds(stalledForMs)}`)
     }
   }
   for (const partition of flow.partitions.values()) {
@@ -201,10 +202,13 @@ export function memberHealth<R>(flow: MemberFlow<R>, nowMs: number): MemberHealt
   return { phase: flow.membership.phase, failures, warnings }
 }
 
-function isStalled<R>(subscription: SubscriptionFlow<R>, nowMs: number): boolean {
+/** How long work has waited with a permit free, 0 while that is no stall. Without the lease nothing may start, and that is
+ *  the broker's outage, not ours. */
+function stalledFor<R>(flow: MemberFlow<R>, subscription: SubscriptionFlow<R>, nowMs: number): number {
   const isFree = subscription.running < subscription.concurrency
-  const limitMs = stalledAfterTimeouts * subscription.settings.attemptTimeoutMs
-  return subscription.hasReady && isFree && nowMs - subscription.progressAtMs > limitMs
+  if (!subscription.hasReady || !isFree || !flow.membership.holdsLease(nowMs)) return 0
+  const forMs = nowMs - Math.max(subscription.progressAtMs, flow.membership.leaseSinceMs)
+  return forMs > stalledAfterTimeouts * subscription.settings.attemptTimeoutMs ? forMs : 0
 }
 
 function seconds(ms: number): string {

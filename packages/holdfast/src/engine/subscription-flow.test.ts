@@ -157,7 +157,8 @@ describe('figures', () => {
 
   test('work that waits with permits free and nothing ending for three time limits is a failure of health', () => {
     const { subscription } = subscribed(0)
-    const rig = new MemberRig()
+    const rig = new MemberRig().assign()
+    rig.advance(90_000)
     const stalled = Object.assign(rig.flow, { subscriptions: new Map([['orders', subscription]]) })
     subscription.progressAtMs = 1_000
     expect(memberHealth(stalled, 91_000).failures).toEqual([])
