@@ -52,7 +52,7 @@ export class Membership {
   #isLeaving = false
 
   /** Since when the lease holds without a break; meaningless while it does not hold. */
-  leaseSinceMs = -Infinity
+  leaseSinceMs: number = -Infinity
   phase: MembershipPhase = 'idle'
   memberId = ''
   generation = -1
