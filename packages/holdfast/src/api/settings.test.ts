@@ -137,6 +137,19 @@ test('subscriptions of one group form one member, another group forms another', 
   ])
 })
 
+test('the groups of a process share the bytes that it may hold', () => {
+  const { settings } = resolve({ ...billing, heldBytes: 2 ** 20, fetchBytes: 2 ** 20 }, [
+    consuming(),
+    consuming({ group: 'shipping' }),
+  ])
+
+  const held = settings.groups.map(({ fetch }) => [fetch.heldBytesMax, fetch.requestBytesMax])
+  expect(held).toEqual([
+    [2 ** 19, 2 ** 19],
+    [2 ** 19, 2 ** 19],
+  ])
+})
+
 test('settings cannot be changed, at any depth', () => {
   const { settings } = resolve(billing, [consuming({ from: { time: 0 } })])
   const walk = (value: unknown): void => {

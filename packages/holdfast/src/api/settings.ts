@@ -82,7 +82,11 @@ function resolveAll(
   )
   const { byGroup, groupOf } = resolveSubscriptions(options, subscriptions, environment, issues)
   if (issues.length > 0) throw new SettingsError(issues)
-  const groups = [...byGroup].map(([group, ofGroup]) => groupSettings(group, ofGroup, numbers, isolationLevel))
+  // The process holds so many bytes, not each of its groups (G4).
+  const heldBytesMax = Math.floor(numbers.heldBytes / Math.max(1, byGroup.size))
+  const groups = [...byGroup].map(([group, ofGroup]) =>
+    groupSettings(group, ofGroup, { ...numbers, heldBytes: heldBytesMax }, isolationLevel),
+  )
   return Object.freeze({
     settings: appSettings(kafka.clientId, numbers, groups),
     groupOf: Object.freeze(groupOf),
@@ -154,8 +158,8 @@ function groupSettings(
     fetch: Object.freeze({
       maxWaitMs: numbers.fetchMaxWait,
       pressedWaitMs: Math.min(fixedSettings.fetchPressedWaitMs, numbers.fetchMaxWait),
-      requestBytesMax: numbers.fetchBytes,
-      partitionBytesMax: numbers.partitionFetchBytes,
+      requestBytesMax: Math.min(numbers.fetchBytes, numbers.heldBytes),
+      partitionBytesMax: Math.min(numbers.partitionFetchBytes, numbers.heldBytes),
       heldBytesMax: numbers.heldBytes,
       isolationLevel,
     }),

@@ -51,7 +51,7 @@ export type FetchSettings = {
   readonly pressedWaitMs: number
   readonly requestBytesMax: number
   readonly partitionBytesMax: number
-  /** Raw and decoded bytes held by this process's consumers, records in flight included. */
+  /** Raw and decoded bytes that this group may hold, records in flight included: its share of what the process may. */
   readonly heldBytesMax: number
   readonly isolationLevel: 'readCommitted' | 'readUncommitted'
 }

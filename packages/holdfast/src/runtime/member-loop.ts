@@ -131,10 +131,6 @@ export class MemberLoop {
     this.#step({ kind: 'resumed', topic })
   }
 
-  concurrencyOf(topic: string): number {
-    return this.#flow.subscriptions.get(topic)?.concurrency ?? 0
-  }
-
   setConcurrency(topic: string, concurrency: number): void {
     const subscription = this.#flow.subscriptions.get(topic)
     if (subscription === undefined) return
