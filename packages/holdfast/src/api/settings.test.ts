@@ -37,6 +37,8 @@ test('whoever says nothing gets the defaults of the design', () => {
     groups: [
       {
         group: 'billing',
+        protocol: 'eager',
+        ownTopics: 'create',
         subscriptions: [
           {
             topic: 'orders',
@@ -46,6 +48,10 @@ test('whoever says nothing gets the defaults of the design', () => {
             abortGraceMs: 5_000,
             from: 'earliest',
             inPlaceDelaysMs: [100, 1_000, 5_000],
+            delaysMs: [],
+            delayTopics: [],
+            whileRetrying: 'overtake',
+            deadLetters: null,
             bufferedRecordsMax: 256,
             parkedRecordsMax: 256,
           },

@@ -145,6 +145,8 @@ function groupSettings(
 ): GroupSettings {
   return Object.freeze({
     group,
+    protocol: 'eager',
+    ownTopics: 'create',
     subscriptions: Object.freeze(subscriptions),
     sessionTimeoutMs: numbers.sessionTimeout,
     heartbeatIntervalMs: numbers.heartbeatInterval,

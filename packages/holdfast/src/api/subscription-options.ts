@@ -37,6 +37,10 @@ export function resolveSubscription(
     abortGraceMs: numberOf(options, 'abortGrace'),
     from: resolveFrom(options),
     inPlaceDelaysMs: resolveInPlace(options, issues),
+    delaysMs: [],
+    delayTopics: [],
+    whileRetrying: 'overtake',
+    deadLetters: null,
     bufferedRecordsMax: numberOf(options, 'bufferedRecords'),
     parkedRecordsMax: numberOf(options, 'parkedRecords'),
   })

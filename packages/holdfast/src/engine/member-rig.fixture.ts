@@ -21,12 +21,18 @@ export const testSubscription: SubscriptionSettings = {
   abortGraceMs: 5_000,
   from: 'earliest',
   inPlaceDelaysMs: [100, 1_000, 5_000],
+  delaysMs: [],
+  delayTopics: [],
+  whileRetrying: 'overtake',
+  deadLetters: null,
   bufferedRecordsMax: 256,
   parkedRecordsMax: 256,
 }
 
 export const testGroup: GroupSettings = {
   group: 'billing',
+  protocol: 'eager',
+  ownTopics: 'ignore',
   subscriptions: [testSubscription],
   sessionTimeoutMs: 45_000,
   heartbeatIntervalMs: 3_000,

@@ -1,5 +1,6 @@
 /** Errors that users and operators meet: a code to branch on, a sentence with what was expected and what came, the cause,
  *  and what to do about it. Nobody should ever have to match on a message. */
+import { type Duration, formatDuration, parseDuration } from './duration.ts'
 
 export type ErrorCode =
   | 'SETTINGS_INVALID'
@@ -85,6 +86,32 @@ export class SettingsError extends HoldfastError {
       },
     )
     this.issues = issues
+  }
+}
+
+/** Throw it from a handler when no further attempt can help: the record becomes a dead letter at once (R18). */
+export class NonRetriableError extends HoldfastError {
+  override readonly name = 'NonRetriableError'
+
+  constructor(message: string, options: { readonly cause?: unknown } = {}) {
+    super('HANDLER_FAILED', message, options)
+  }
+}
+
+/** Throw it from a handler to say when the next attempt makes sense, such as after a `Retry-After` of an HTTP answer. It uses
+ *  up an attempt like any failure; only the wait is another one (R18). */
+export class RetryAfterError extends HoldfastError {
+  override readonly name = 'RetryAfterError'
+  readonly delayMs: number
+
+  /** Throws a RangeError unless `delay` is a duration. */
+  constructor(delay: Duration, message?: string, options: { readonly cause?: unknown } = {}) {
+    const delayMs = parseDuration(delay, 'delay')
+    super('HANDLER_FAILED', message ?? `the handler asks for another attempt in ${formatDuration(delayMs)}`, {
+      ...options,
+      retriable: true,
+    })
+    this.delayMs = delayMs
   }
 }
 

@@ -7,6 +7,22 @@ export type Order = 'partition' | 'key' | 'none'
 /** Where a group starts on a partition that it never committed (R12). */
 export type StartFrom = 'earliest' | 'latest' | 'fail' | { readonly timeMs: number }
 
+/** May a follower of its lane pass a record that left for a delay topic (`overtake`), or does the lane wait (`block`, R15)? */
+export type WhileRetrying = 'overtake' | 'block'
+
+/** A topic of ours in which records wait for their next attempt (R22). */
+export type DelayTopic = { readonly topic: string; readonly delayMs: number }
+
+/** The topic of ours for records that nothing could be done with. */
+export type DeadLetterTopic = {
+  readonly topic: string
+  /** False when nobody asked for it: it is used if it exists or may be created (R18). */
+  readonly isRequired: boolean
+}
+
+/** What happens to topics of ours that are missing or were made differently (R18, R21). */
+export type OwnTopicPolicy = 'create' | 'verify' | 'ignore'
+
 /** One `consume` call. */
 export type SubscriptionSettings = {
   readonly topic: string
@@ -19,6 +35,14 @@ export type SubscriptionSettings = {
   readonly from: StartFrom
   /** The longest wait before each attempt in place after the first; full jitter picks within it. Empty means no retry. */
   readonly inPlaceDelaysMs: readonly number[]
+  /** How long to wait before each attempt after those in place: in a delay topic, or in place under `block`. */
+  readonly delaysMs: readonly number[]
+  /** Ascending by delay, without repetition: one for each of `delaysMs`, and those listed for `RetryAfterError`. Empty
+   *  under `block`. */
+  readonly delayTopics: readonly DelayTopic[]
+  readonly whileRetrying: WhileRetrying
+  /** Null: a record that is out of attempts stops its partition. */
+  readonly deadLetters: DeadLetterTopic | null
   /** Decoded records per partition that wait or run. */
   readonly bufferedRecordsMax: number
   /** Records per partition that may wait in place for their next attempt. */
@@ -28,6 +52,9 @@ export type SubscriptionSettings = {
 /** One member of one group in this process. */
 export type GroupSettings = {
   readonly group: string
+  /** Give everything back at each rebalance, or only what another member gets (R3). */
+  readonly protocol: 'eager' | 'cooperative'
+  readonly ownTopics: OwnTopicPolicy
   readonly subscriptions: readonly SubscriptionSettings[]
   readonly sessionTimeoutMs: number
   readonly heartbeatIntervalMs: number
