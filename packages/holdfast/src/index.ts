@@ -4,6 +4,14 @@
 export { createHoldfast, type Health, type Holdfast } from './api/app.ts'
 /** Names a topic and says what is in it. */
 export { topic, type KeyOf, type Topic, type TopicOptions } from './api/topic.ts'
+/** The dead letters of a topic, to look at. */
+export {
+  type DeadLetter,
+  type DeadLetterError,
+  deadLetters,
+  type DeadLetterSource,
+  type DeadLettersOptions,
+} from './api/dead-letters.ts'
 /** How values become bytes and back. */
 export { bytes, type Codec, json, text } from './api/codec.ts'
 /** Any schema library that implements Standard Schema v1. */
@@ -11,6 +19,7 @@ export { type SchemaIssue, SchemaMismatch, type StandardSchema } from './api/sta
 /** What can be set. */
 export { type AppOptions, type ConsumeOptions, type FromOption, type RetryOptions } from './api/options.ts'
 export { type KafkaOptions, type SaslOptions, type TestKafka } from './api/kafka-options.ts'
+export { type DeadLettersOf, type DelayTopicOf, type Naming } from './api/own-topic-names.ts'
 /** One `consume` call. */
 export { type Consumer, type ConsumerStatus } from './api/consumer.ts'
 /** What handlers are and get. */
@@ -35,6 +44,8 @@ export {
   type ErrorCode,
   errorCodes,
   HoldfastError,
+  NonRetriableError,
+  RetryAfterError,
   SendError,
   SettingsError,
   type SettingsIssue,

@@ -5,6 +5,7 @@ import { HoldfastError, SettingsError, type SettingsIssue } from '../model/error
 import { type AnyListener, Emitter, type Listener } from '../observe/emitter.ts'
 import { harmless, type Logger, standardErrorLogger } from '../observe/log.ts'
 import { logEvents } from '../observe/log-events.ts'
+import { type SubscriptionSettings } from '../model/settings.ts'
 import { createSocketPort } from '../kafka/socket-port.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { type Environment } from '../runtime/environment.ts'
@@ -13,7 +14,7 @@ import { RunningApp, type StopResult } from '../runtime/running-app.ts'
 import { Consumer } from './consumer.ts'
 import { type KafkaTarget } from './kafka-options.ts'
 import { type AppOptions, type ConsumeOptions } from './options.ts'
-import { type Handler, recordHandler } from './record-handler.ts'
+import { type Handler, recordHandlers } from './record-handler.ts'
 import { type RunOptions, runUntilSignal } from './run.ts'
 import { type Outgoing, outgoingRecord, type Sent, sentOf } from './send.ts'
 import { type ResolvedSettings, resolveSettings, type Subscription } from './settings.ts'
@@ -30,7 +31,11 @@ export type Health = {
 
 type Phase = 'new' | 'starting' | 'running' | 'stopping' | 'stopped'
 
-type Registered = Subscription & { readonly consumer: Consumer; readonly handle: RecordHandler }
+type Registered = Subscription & {
+  readonly consumer: Consumer
+  /** Makes what the records are handed to; called once everything is known to make sense. */
+  readonly handlers: (settings: SubscriptionSettings, group: string) => ReadonlyMap<string, RecordHandler>
+}
 
 /** Makes an app. Nothing is checked and nothing connects before `start()`. */
 export function createHoldfast(options: AppOptions = {}): Holdfast {
@@ -61,8 +66,9 @@ export class Holdfast {
   consume<In, Out>(topic: Topic<In, Out>, options: ConsumeOptions<Out>, handler: Handler<Out>): Consumer {
     if (this.#phase !== 'new' && this.#phase !== 'stopped') throw consumeTooLate(topic)
     const consumer = new Consumer(topic?.name, options?.concurrency)
-    const handle = recordHandler(topic as Topic<never, Out>, options?.filter, handler)
-    this.#subscriptions.push({ topic, options, handler, consumer, handle })
+    const handlers: Registered['handlers'] = (settings, group) =>
+      recordHandlers({ topic, filter: options?.filter, handler }, settings, group)
+    this.#subscriptions.push({ topic, options, handler, consumer, handlers })
     return consumer
   }
 
@@ -133,16 +139,14 @@ export class Holdfast {
     throw new SettingsError(issues)
   }
 
-  async #run({ settings, groupOf, kafka, log, warnings }: ResolvedSettings): Promise<void> {
+  async #run(resolved: ResolvedSettings): Promise<void> {
+    const { settings, groupOf, subscriptionOf, kafka, log, warnings } = resolved
     const environment = environmentOf(kafka, settings.producer.requestTimeoutMs)
     const logger = harmless(log.logger ?? standardErrorLogger(log.level))
     this.#endLogging()
     this.#endLogging = logEvents(this.#emitter, logger, () => environment.clock.monotonicMs())
     for (const warning of warnings) logger.warn({}, warning)
-    const handlers = new Map(settings.groups.map(({ group }) => [group, new Map<string, RecordHandler>()]))
-    for (const [index, { consumer, handle }] of this.#subscriptions.entries()) {
-      handlers.get(groupOf[index] ?? '')?.set(consumer.topic, handle)
-    }
+    const handlers = this.#handlersOf(resolved)
     const onFailed = (error: Error): void => this.#fail(error)
     const running = new RunningApp({ settings, environment, emitter: this.#emitter, logger, handlers, onFailed })
     this.#running = running
@@ -154,10 +158,24 @@ export class Holdfast {
     this.#phase = 'running'
     for (const [index, { consumer }] of this.#subscriptions.entries()) {
       const member = running.memberOf(groupOf[index] ?? '')
-      if (member !== undefined) Consumer.attach(consumer, member)
+      const topic = subscriptionOf[index]?.topic
+      if (member !== undefined && topic !== undefined) Consumer.attach(consumer, member, topic)
     }
     const brokers = environment.bootstrap.map(({ host, port }) => `${host}:${port}`)
     this.#emitter.emit('app.started', { groups: settings.groups.map((each) => each.group), brokers })
+  }
+
+  /** By group and topic, delay topics included. */
+  #handlersOf({ settings, groupOf, subscriptionOf }: ResolvedSettings): Map<string, Map<string, RecordHandler>> {
+    const handlers = new Map(settings.groups.map(({ group }) => [group, new Map<string, RecordHandler>()]))
+    for (const [index, registered] of this.#subscriptions.entries()) {
+      const group = groupOf[index]
+      const subscription = subscriptionOf[index]
+      if (group === undefined || subscription === undefined) continue
+      const ofGroup = handlers.get(group)
+      for (const [topic, handle] of registered.handlers(subscription, group)) ofGroup?.set(topic, handle)
+    }
+    return handlers
   }
 
   /** Sends one message. Resolves when all in-sync replicas have it. Waits while `unsentBytes` is reached.

@@ -82,21 +82,32 @@ function validatedJson(schema: StandardSchema): Codec<unknown> {
     try {
       return validate(value)
     } catch (cause) {
-      throw new HoldfastError('MESSAGE_INVALID', 'the schema failed while it validated a value', { cause })
+      throw schemaFailed(cause)
     }
   }
   return Object.freeze({
     decode: (value: Uint8Array | null) => {
       const result = check(parseJson(value))
-      return result instanceof Promise ? result.then(outputOf) : outputOf(result)
+      return result instanceof Promise ? result.then(outputOf, schemaFails) : outputOf(result)
     },
     encode: (value: unknown) => {
       const result = check(value)
-      if (result instanceof Promise) return result.then((late) => (outputOf(late), stringifyJson(value)))
+      if (result instanceof Promise) return result.then((late) => (outputOf(late), stringifyJson(value)), schemaFails)
       outputOf(result)
       return stringifyJson(value)
     },
   })
+}
+
+/** A schema says no by its issues. One that throws was kept from looking, such as by a database that is away, so another
+ *  attempt may help. */
+function schemaFailed(cause: unknown): HoldfastError {
+  const options = { cause, retriable: true }
+  return new HoldfastError('MESSAGE_INVALID', 'the schema failed while it validated a value', options)
+}
+
+function schemaFails(cause: unknown): never {
+  throw schemaFailed(cause)
 }
 
 function outputOf(result: SchemaResult<unknown>): unknown {

@@ -9,7 +9,7 @@ import { checkConcurrency } from './subscription-options.ts'
 export type ConsumerStatus = SubscriptionStatus
 
 export class Consumer {
-  readonly topic: string
+  #topic: string
   /** What `concurrency` was set to, by option or later; undefined leaves the default. */
   #concurrency: number | undefined
   #isPaused = false
@@ -17,8 +17,13 @@ export class Consumer {
   #isRunning = false
 
   constructor(topic: string, concurrency: number | undefined) {
-    this.topic = topic
+    this.#topic = topic
     this.#concurrency = concurrency
+  }
+
+  /** What it consumes. How dead letters are called is known once the app has started. */
+  get topic(): string {
+    return this.#topic
   }
 
   /** Attempts that may run at once, over all partitions. May be set at any time, 1 to 100,000; a lower value takes effect
@@ -69,7 +74,8 @@ export class Consumer {
   }
 
   /** For the app: the member that serves this consumer from now on; what was set before it existed is passed on. */
-  static attach(consumer: Consumer, member: MemberLoop): void {
+  static attach(consumer: Consumer, member: MemberLoop, topic: string): void {
+    consumer.#topic = topic
     consumer.#member = member
     consumer.#isRunning = true
     if (consumer.#concurrency !== undefined) member.setConcurrency(consumer.topic, consumer.#concurrency)

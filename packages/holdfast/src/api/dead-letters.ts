@@ -27,8 +27,8 @@ export type DeadLetter<Out> = {
 
 export type DeadLetterSource = {
   readonly topic: string
-  readonly partition: number
-  readonly offset: number
+  readonly partition: number | undefined
+  readonly offset: number | undefined
   readonly timestamp: Date | undefined
   readonly group: string | undefined
 }

@@ -2,6 +2,7 @@
 import { HoldfastError } from '../model/errors.ts'
 import { type Header } from '../model/record.ts'
 import { type OutgoingRecord, type SentRecord } from '../runtime/producer.ts'
+import { watchedBy } from './dead-letters.ts'
 import { shown } from './shown.ts'
 import { type Topic } from './topic.ts'
 
@@ -33,6 +34,7 @@ export type Sent = {
 
 /** Throws MESSAGE_INVALID for what cannot be a record. */
 export async function outgoingRecord<In, Out>(topic: Topic<In, Out>, message: Outgoing<In>): Promise<OutgoingRecord> {
+  if (watchedBy(topic) !== undefined) throw invalid(`expected a topic that can be sent to, got ${topic.name}`)
   if ('delay' in message) throw delayNotBuilt()
   const key = message.key === undefined ? (topic.key?.(message.value) ?? null) : message.key
   const { partition, timestamp } = message

@@ -119,6 +119,14 @@ export class RetryAfterError extends HoldfastError {
   }
 }
 
+/** The bytes of a record are not what its topic promises: no attempt can help, and no handler has seen them. Only the decoding
+ *  of a message makes it, so that a handler which throws MESSAGE_INVALID for reasons of its own is not taken for it (R18). */
+export class UndecodableError extends HoldfastError {
+  constructor(message: string, options: HoldfastErrorOptions = {}) {
+    super('MESSAGE_INVALID', message, options)
+  }
+}
+
 /** A send that failed. `ambiguous: true` means that the record may be stored although no acknowledgement came. */
 export class SendError extends HoldfastError {
   override readonly name = 'SendError'

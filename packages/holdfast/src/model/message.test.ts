@@ -1,34 +1,12 @@
 import { inspect } from 'node:util'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { Message, type ValueDecoder } from './message.ts'
-import { type Header, KafkaRecord } from './record.ts'
-
-type Parts = { readonly key?: string | null; readonly value?: string | null; readonly headers?: readonly Header[] }
+import { type RecordParts, recordOf } from './record.fixture.ts'
+import { HoldfastError, RetryAfterError, UndecodableError } from './errors.ts'
 
 const text: ValueDecoder<string> = { decode: (bytes) => Buffer.from(bytes ?? []).toString() }
 
-function recordOf({ key = null, value = null, headers = [] }: Parts): KafkaRecord {
-  const length = (part: Uint8Array | null): number => (part === null ? 1 : part.length * 2)
-  const keyBytes = Buffer.from(key ?? '')
-  const valueBytes = Buffer.from(value ?? '')
-  const headerBytes = headers.flatMap((header) => [
-    Buffer.from([length(Buffer.from(header.key))]),
-    Buffer.from(header.key),
-    Buffer.from([length(header.value)]),
-    header.value ?? Buffer.alloc(0),
-  ])
-  const bytes = Buffer.concat([keyBytes, valueBytes, Buffer.from([headers.length * 2]), ...headerBytes])
-  return new KafkaRecord(41, 1_700_000_000_000, bytes.length, bytes, {
-    keyStart: key === null ? -1 : 0,
-    keyEnd: keyBytes.length,
-    valueStart: value === null ? -1 : keyBytes.length,
-    valueEnd: keyBytes.length + valueBytes.length,
-    headersStart: keyBytes.length + valueBytes.length,
-    end: bytes.length,
-  })
-}
-
-function messageOf<T>(parts: Parts, decoder: ValueDecoder<T>): Message<T> {
+function messageOf<T>(parts: RecordParts, decoder: ValueDecoder<T>): Message<T> {
   return new Message('orders', 3, recordOf(parts), decoder)
 }
 
@@ -88,10 +66,82 @@ test('a value that takes time is there after decoding, and asking too early says
 })
 
 test('a value that cannot be decoded fails at every look, and never as an unhandled rejection', async () => {
-  const broken = messageOf({ value: 'hit' }, { decode: () => Promise.reject(new Error('no')) })
+  const cause = new Error('no')
+  const broken = messageOf({ value: 'hit' }, { decode: () => Promise.reject(cause) })
   expect(() => broken.value).toThrow('decoded asynchronously')
 
-  await expect(Message.decode(broken)).rejects.toThrow('no')
+  await expect(Message.decode(broken)).rejects.toMatchObject({ code: 'MESSAGE_INVALID', cause })
+})
+
+describe('bytes that are not what their topic promises can be told from every other failure (R18)', () => {
+  const failing = (thrown: unknown): ValueDecoder<string>[] => [
+    {
+      decode: () => {
+        throw thrown
+      },
+    },
+    { decode: () => Promise.reject(thrown) },
+  ]
+
+  test.each<[name: string, thrown: unknown, words: string]>([
+    ['a codec of ours', new HoldfastError('MESSAGE_INVALID', 'expected JSON'), 'expected JSON'],
+    [
+      'a codec of the user',
+      new SyntaxError('Unexpected "secret"'),
+      'the value cannot be decoded: the codec threw SyntaxError',
+    ],
+    ['a codec that throws anything', 'secret', 'the value cannot be decoded: the codec threw string'],
+  ])('%s', async (_name, thrown, words) => {
+    for (const decoder of failing(thrown)) {
+      const failure = await failureOf(messageOf({ value: 'hit' }, decoder))
+
+      expect(failure).toBeInstanceOf(UndecodableError)
+      expect(failure).toMatchObject({ code: 'MESSAGE_INVALID', message: words, retriable: false })
+    }
+  })
+
+  test('a decoder that was kept from looking at them says so by an error that is retriable', async () => {
+    for (const thrown of [new RetryAfterError('1m'), new HoldfastError('KAFKA_ERROR', 'away', { retriable: true })]) {
+      for (const decoder of failing(thrown)) {
+        expect(await failureOf(messageOf({ value: 'hit' }, decoder))).toBe(thrown)
+      }
+    }
+  })
+
+  test('also where a filter looks first', () => {
+    const [decoder] = failing(new Error('no'))
+
+    expect(() => messageOf({ value: 'hit' }, decoder as ValueDecoder<string>).value).toThrow(UndecodableError)
+  })
+})
+
+async function failureOf(message: Message<unknown>): Promise<unknown> {
+  try {
+    await Message.decode(message)
+  } catch (error) {
+    return error
+  }
+  throw new Error('expected a failure, got none')
+}
+
+test('a message that comes back from a topic of ours shows where it was, with its own key and bytes', () => {
+  const trace = { key: 'trace', value: Buffer.from('first') }
+  const headers = [trace, { key: 'holdfast-attempt', value: Buffer.from('3') }]
+  const origin = { topic: 'orders', partition: 7, offset: 12, timestampMs: 1_000, headers: [trace] }
+
+  const message = new Message(
+    'billing.orders.retry.2s',
+    1,
+    recordOf({ key: 'JFK', value: 'hit', headers }),
+    text,
+    origin,
+  )
+
+  expect(message).toMatchObject({ topic: 'orders', partition: 7, offset: 12, key: 'JFK', value: 'hit' })
+  expect(message.timestamp).toEqual(new Date(1_000))
+  expect(message.headers).toEqual([trace])
+  expect([message.header('trace'), message.header('holdfast-attempt')]).toEqual(['first', undefined])
+  expect(inspect(message)).toBe('Message orders/7@12')
 })
 
 test('printing a message shows where it is and never what is in it', () => {
