@@ -270,7 +270,7 @@ const ownTopicLaws = (bootstrapOf: () => string): void => {
       await hand(1_000, 'deadLettered')
       await hand(3_500, 'deadLettered')
       await hand(5_000, 'deadLettered')
-      await hand(3_500, 'retried')
+      await hand(4_000, 'retried')
       const refused = await errorOf(hand(5_000, 'retried'))
 
       const told = (record: KafkaRecord): unknown[] => {
@@ -284,7 +284,7 @@ const ownTopicLaws = (bootstrapOf: () => string): void => {
         [3_500, undefined, undefined, undefined],
         [undefined, undefined, undefined, '5000'],
       ])
-      expect((await read(delay, 0)).map(told)).toEqual([[3_500, undefined, undefined, undefined]])
+      expect((await read(delay, 0)).map(told)).toEqual([[4_000, undefined, undefined, undefined]])
       expect([refused.code, refused.retriable]).toEqual(['RECORD_TOO_LARGE', false])
     })
   })
