@@ -23,6 +23,7 @@ export { type DeadLettersOf, type DelayTopicOf, type Naming } from './api/own-to
 /** One `consume` call. */
 export { type Consumer, type ConsumerStatus } from './api/consumer.ts'
 /** What handlers are and get. */
+export { byType, type ByTypeOptions, type TypeHandlers } from './api/by-type.ts'
 export { type Handler, type HandlerContext } from './api/record-handler.ts'
 export { type Message } from './model/message.ts'
 export { type Header } from './model/record.ts'

@@ -110,7 +110,10 @@ function watchedIssues(definition: unknown, { topic }: WatchedDeadLetters): read
 }
 
 export function checkHandler(handler: unknown, options: OptionReader): void {
-  if (typeof handler === 'function') return
+  if (typeof handler === 'function') {
+    for (const { option, problem, remedy } of flawsOf(handler)) options.report(`handler: ${option}`, problem, remedy)
+    return
+  }
   options.report(
     'handler',
     `expected a function, got ${shown(handler)}`,
