@@ -1,6 +1,8 @@
 /** The contract of Produce, InitProducerId, Fetch, ListOffsets and OffsetForLeaderEpoch. */
 
 import { describe, expect, test } from 'vitest'
+import { crc32c, pureCodec } from '../../packages/holdfast/src/kafka/crc32c.ts'
+import { encodeBatch, readBatches } from '../../packages/holdfast/src/kafka/record-batch.ts'
 import { kafkaErrors as code } from '../../packages/holdfast/src/model/kafka-errors.ts'
 import {
   batchOf,
@@ -34,6 +36,44 @@ function produceLaws(kafkaOf: () => PortFixture): void {
     expect(produced.responses[0]?.partitions[0]).toMatchObject({ index: topic.first, errorCode: 0, baseOffset: 0 })
     expect(partitionsOf(fetched)[0]).toMatchObject({ errorCode: 0, highWatermark: 3, logStartOffset: 0 })
     expect(textsOf(fetched)).toEqual(['a', '', 'ü'])
+  })
+
+  test('where the time of appending counts, the answer tells it and every record has it', async () => {
+    const kafka = kafkaOf()
+    const topic = await kafka.createTopic([{ name: 'message.timestamp.type', value: 'LogAppendTime' }])
+    const anHourAgoMs = Date.now() - 3_600_000
+    const old = ['a', 'b'].map((text) => {
+      return { key: null, value: Buffer.from(text), headers: [], timestampMs: anHourAgoMs }
+    })
+    const bytes = encodeBatch(old, { producerId: -1, producerEpoch: -1, baseSequence: -1 }, crc32c)
+    const request = produceOf(topic, { [topic.first]: bytes })
+    const produced = await kafka.callTo(topic.leader, 'Produce', request, { channel: 'produce' })
+    const appendedAtMs = produced.responses[0]?.partitions[0]?.logAppendTimeMs ?? -1
+    const fetched = await kafka.callTo(topic.leader, 'Fetch', fetchOf(topic, { [topic.first]: 0 }))
+    const [batch] = readBatches(partitionsOf(fetched)[0]?.records ?? Buffer.alloc(0), pureCodec)
+    const times = batch?.decode(0).map(({ timestampMs }) => timestampMs)
+    const asked = [appendedAtMs, appendedAtMs + 1].map(async (timestamp) => {
+      const partitions = [{ partitionIndex: topic.first, currentLeaderEpoch: -1, timestamp }]
+      const listing = { isolationLevel: 0, topics: [{ name: topic.name, partitions }] } as const
+      const { topics } = await kafka.callTo(topic.leader, 'ListOffsets', listing)
+      return topics[0]?.partitions[0]?.offset
+    })
+
+    expect(appendedAtMs).toBeGreaterThan(anHourAgoMs)
+    expect([batch?.usesLogAppendTime, batch?.crcIsValid(), times]).toEqual([true, true, [appendedAtMs, appendedAtMs]])
+    expect(await Promise.all(asked)).toEqual([0, -1])
+  })
+
+  test('a topic takes batches up to its own size limit', async () => {
+    const kafka = kafkaOf()
+    const topic = await kafka.createTopic([{ name: 'max.message.bytes', value: '2000000' }])
+    const produce = async (bytes: number): Promise<number | undefined> => {
+      const request = produceOf(topic, { [topic.first]: batchOf(['x'.repeat(bytes)]) })
+      return (await kafka.callTo(topic.leader, 'Produce', request)).responses[0]?.partitions[0]?.errorCode
+    }
+
+    expect(await produce(1_900_000)).toBe(0)
+    expect(await produce(2_000_000)).toBe(code.MESSAGE_TOO_LARGE)
   })
 
   test('one bad partition of a produce does not hide the good one', async () => {

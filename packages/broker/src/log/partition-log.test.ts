@@ -192,3 +192,23 @@ test('a time finds the first record at or after it', () => {
   expect(log.findTimestamp(41, log.endOffset)).toBeUndefined()
   expect(log.newestTimestamp()).toEqual({ offset: 3, timestampMs: 40 })
 })
+
+test("where the time of appending counts, it is every record's time: told, read back, found and kept by compaction", () => {
+  const log = new PartitionLog()
+  const byAppend = { ...rules, usesAppendTime: true }
+  const old = encodeBatch(
+    [
+      { value: 'a', timestampMs: 5 },
+      { value: 'b', timestampMs: 7 },
+    ],
+    { nowMs },
+  )
+  expect(log.append(old, byAppend, 0, nowMs)).toMatchObject({ logAppendTimeMs: nowMs })
+  log.append(batch(1), byAppend, 0, nowMs + 10)
+
+  expect(log.records().map(({ timestampMs }) => timestampMs)).toEqual([nowMs, nowMs, nowMs + 10])
+  expect(log.findTimestamp(nowMs, log.endOffset)).toEqual({ offset: 0, timestampMs: nowMs })
+  expect(log.findTimestamp(nowMs + 1, log.endOffset)).toEqual({ offset: 2, timestampMs: nowMs + 10 })
+  log.compactAway(new Set([0]))
+  expect(log.records()[0]).toMatchObject({ offset: 1, timestampMs: nowMs })
+})

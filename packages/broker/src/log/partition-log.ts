@@ -245,6 +245,7 @@ function rewritten(batch: StoredBatch, kept: readonly StoredRecord[]): StoredBat
     nowMs: header.baseTimestampMs,
     offsetDeltas: kept.map((record) => record.offset - header.baseOffset),
   })
+  if (header.usesAppendTime) stampAppendTime(bytes, header.maxTimestampMs)
   stampBatch(bytes, header.baseOffset, header.leaderEpoch)
   return { bytes, header: readBatchHeader(bytes) as BatchHeader, lastOffset: batch.lastOffset }
 }

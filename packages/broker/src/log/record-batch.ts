@@ -40,6 +40,8 @@ export type BatchHeader = {
   readonly isCompressed: boolean
   readonly isTransactional: boolean
   readonly isControl: boolean
+  /** The time of every record is `maxTimestampMs`. */
+  readonly usesAppendTime: boolean
   readonly lastOffsetDelta: number
   readonly baseTimestampMs: number
   readonly maxTimestampMs: number
@@ -85,6 +87,7 @@ export function readBatchHeader(bytes: Buffer): BatchHeader | undefined {
     isCompressed: (attributes & compressionBits) !== 0,
     isTransactional: (attributes & transactionalBit) !== 0,
     isControl: (attributes & controlBit) !== 0,
+    usesAppendTime: (attributes & logAppendTimeBit) !== 0,
     lastOffsetDelta: bytes.readInt32BE(at.lastOffsetDelta),
     baseTimestampMs: Number(bytes.readBigInt64BE(at.baseTimestamp)),
     maxTimestampMs: Number(bytes.readBigInt64BE(at.maxTimestamp)),
@@ -194,7 +197,8 @@ export function readRecords(batch: Buffer): StoredRecord[] | undefined {
   for (let index = 0; index < header.recordCount; index++) {
     readVarint(cursor)
     cursor.at += 1
-    const timestampMs = header.baseTimestampMs + readVarint(cursor)
+    const createdAtMs = header.baseTimestampMs + readVarint(cursor)
+    const timestampMs = header.usesAppendTime ? header.maxTimestampMs : createdAtMs
     const offset = header.baseOffset + readVarint(cursor)
     const key = readSized(cursor)
     const value = readSized(cursor)
