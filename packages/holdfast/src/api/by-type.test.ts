@@ -131,7 +131,7 @@ describe('handlers that make no sense are issues of the start', () => {
     [{ paid: none }, { otherwise: 1 }, 'byType(…).otherwise', 'expected a function, got 1'],
     [{ paid: none }, { othrewise: none }, 'byType(…).othrewise', 'there is no such option'],
   ])('%j, %j', async (handlers, options, option, problem) => {
-    const app = createHoldfast({ kafka: 'localhost:1', group: 'billing', log: false })
+    const app = createHoldfast({ kafka: 'localhost:1', group: 'billing', log: false, startTimeout: '100ms' })
     app.consume(events, {}, byType(handlers as never, options as never))
 
     const failure: unknown = await app.start().catch((error: unknown) => error)
