@@ -61,6 +61,11 @@ export type CommitMetadata = {
 /** `none`: no text. `foreign`: not written in this format. `damaged`: not what was written. */
 export type NoCommitMetadata = { readonly ok: false; readonly reason: 'none' | 'foreign' | 'damaged' }
 
+/** The id of zeros says that a broker knows no ids. */
+export function isTopicId(text: string): boolean {
+  return uuid.test(text) && text !== nilUuid
+}
+
 /** Text of at most `lengthMax` characters of seven bits. Empty when there is nothing to say, when not even the start of it
  *  fits, and when the topic has no id: nobody could believe it then. The same input gives the same text. Throws if the
  *  input contradicts itself. */
@@ -147,9 +152,9 @@ function bitsOf(numbers: readonly number[]): number {
   return numbers.reduce((bits, number) => bits + numberBits(number), 0)
 }
 
-/** Null unless it is a UUID; the one of zeros says that a broker knows no ids. */
+/** Null unless it is a topic's id. */
 function wordsOf(topicId: string): readonly number[] | null {
-  if (!uuid.test(topicId) || topicId === nilUuid) return null
+  if (!isTopicId(topicId)) return null
   return (
     topicId
       .replaceAll('-', '')

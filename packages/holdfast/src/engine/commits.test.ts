@@ -12,7 +12,7 @@ const identity = { memberId: 'm', generation: 1 }
 function answerParts(rig: MemberRig, codes: readonly number[]): void {
   const commit = rig.commits.at(-1)!
   const results = codes.map((errorCode, partition) => {
-    return { topic: 'orders', partition, offset: startAt(1), leaderEpoch: 0, metadata: '', errorCode }
+    return { topic: 'orders', partition, offset: startAt(1), leaderEpoch: 0, errorCode }
   })
   rig.step({ kind: 'committed', stamp: commit.stamp, identity: commit.identity, results })
 }
@@ -61,11 +61,52 @@ test('a commit names the partitions whose line moved and no other', () => {
 
 test('a commit that finds nothing to say leaves nobody awake', () => {
   const rig = new MemberRig().assign()
+  rig.deliver(chunkOf(offsets(0)))
+  rig.end(0)
+  rig.advance(1_000)
+  rig.answerCommit()
+  rig.step({ kind: 'relocated', at: orders0, epoch: flowOf(rig).epoch, position: startAt(9), reason: 'test' })
+  rig.answerCommit()
+  rig.advance(10_000)
+  const sent = rig.commits.length
+  rig.advance(10_000)
+  expect(rig.commits).toHaveLength(sent)
+  expect(rig.flow.nextWakeMs).toBeGreaterThan(rig.nowMs)
+})
+
+test('what is finished above the line and what failed is told by the next commit, and told once', () => {
+  const rig = new MemberRig().assign()
+  rig.deliver(chunkOf(offsets(0, 1, 2, 3)))
+  rig.end(1)
+  rig.end(3, 'failed')
+  rig.advance(1_000)
+  const [told] = rig.commits.at(-1)!.offsets
+  expect(told).toMatchObject({ offset: 0, marks: { unfinished: [0, 2, 3], highestFinished: 1 } })
+  expect(told?.marks.failed).toEqual([{ offset: 3, attempts: 1, dueMs: 1_050 }])
+  rig.answerCommit()
+  const sent = rig.commits.length
+  rig.advance(40)
+  expect(rig.commits).toHaveLength(sent)
+})
+
+test('metadata that is too long for the broker is sent again at half the length', () => {
+  const rig = new MemberRig().assign()
   rig.deliver(chunkOf(offsets(0, 1)))
   rig.end(1)
   rig.advance(1_000)
-  expect(rig.commits).toEqual([])
-  expect(rig.flow.nextWakeMs).toBeGreaterThan(rig.nowMs)
+  rig.answerCommit(kafkaErrors.OFFSET_METADATA_TOO_LARGE)
+  rig.advance(1_000)
+  expect(rig.commits.map(({ offsets: [told] }) => told?.marks.lengthMax)).toEqual([4_096, 2_048])
+})
+
+test('failed attempts that no acknowledged commit tells of are counted as forgotten', () => {
+  const rig = new MemberRig({ subscription: { inPlaceDelaysMs: [60_000, 60_000] } }).assign()
+  rig.deliver(chunkOf(offsets(0, 1)))
+  rig.end(0, 'failed')
+  rig.advance(1_000)
+  rig.answerCommit()
+  rig.end(1, 'failed')
+  expect(flowOf(rig).forgottenAttempts).toBe(1)
 })
 
 test('a thousand completions hurry a commit, but not within the gap after the last', () => {

@@ -4,10 +4,18 @@
 import { type GroupSettings } from '../model/settings.ts'
 import { partitionName } from '../model/topic-partition.ts'
 import { CommitRhythm } from './commit-rhythm.ts'
-import { type CommitOffset, type Identity, type MemberEffects, type Stamp } from './effects.ts'
+import { type CommitMarks } from './commit-marks.ts'
+import { type CommitOffset, type CommitResult, type Identity, type MemberEffects, type Stamp } from './effects.ts'
 import { kafkaErrorName, kafkaErrors } from '../model/kafka-errors.ts'
 import { isCoordinatorElsewhere } from './group-codes.ts'
 import { type PartitionFlow } from './partition-flow.ts'
+
+type Sent = {
+  readonly epoch: number
+  readonly changes: number
+  readonly finished: number
+  readonly marks: CommitMarks
+}
 
 /** What a refusal means for the membership: a rebalance has begun, or the code with which it ended; null when nothing. */
 type Refusal = 'rebalance' | number | null
@@ -22,8 +30,8 @@ const fencing: ReadonlySet<number> = new Set([
 export class Commits<R> {
   readonly rhythm: CommitRhythm
   #sentAtMs = 0
-  /** Partitions of the request in flight with their epoch: an acknowledgement counts for that ownership only. */
-  #epochs = new Map<string, number>()
+  /** What the request in flight says, by partition: an acknowledgement counts for that ownership only. */
+  #sent = new Map<string, Sent>()
 
   constructor(settings: GroupSettings, random: () => number) {
     this.rhythm = new CommitRhythm(settings, random)
@@ -44,19 +52,14 @@ export class Commits<R> {
   ): void {
     if (this.rhythm.isInFlight) return
     const offsets: CommitOffset[] = []
-    this.#epochs = new Map()
+    this.#sent = new Map()
     for (const flow of partitions) {
       if (!flow.isDirty) continue
-      const { topic, partition, epoch } = flow
-      const { metadata } = flow
-      offsets.push({
-        topic,
-        partition,
-        offset: flow.ledger.committable(),
-        leaderEpoch: flow.committableEpoch,
-        metadata,
-      })
-      this.#epochs.set(partitionName(flow), epoch)
+      const { topic, partition, epoch, changes } = flow
+      const marks = flow.marks()
+      const { finished } = flow.ledger
+      offsets.push({ topic, partition, offset: flow.committable(), leaderEpoch: flow.committableEpoch, marks })
+      this.#sent.set(partitionName(flow), { epoch, changes, finished, marks })
     }
     if (offsets.length === 0) {
       this.rhythm.settle()
@@ -70,7 +73,7 @@ export class Commits<R> {
 
   /** Takes the answer in, partition by partition. */
   answered(
-    results: readonly (CommitOffset & { readonly errorCode: number })[],
+    results: readonly CommitResult[],
     partitions: ReadonlyMap<string, PartitionFlow<R>>,
     group: string,
     nowMs: number,
@@ -79,14 +82,21 @@ export class Commits<R> {
     let refusedWith = 0
     let acknowledged = 0
     for (const result of results) {
+      const name = partitionName(result)
+      const flow = partitions.get(name)
+      if (result.errorCode === kafkaErrors.OFFSET_METADATA_TOO_LARGE && flow !== undefined) {
+        flow.metadataLengthMax = Math.floor(flow.metadataLengthMax / 2)
+      }
       if (result.errorCode !== 0) {
         refusedWith = refusedWith === 0 || fencing.has(result.errorCode) ? result.errorCode : refusedWith
         continue
       }
-      const name = partitionName(result)
-      const flow = partitions.get(name)
-      if (flow === undefined || flow.epoch !== this.#epochs.get(name)) continue
+      const sent = this.#sent.get(name)
+      if (flow === undefined || sent === undefined || flow.epoch !== sent.epoch) continue
       flow.committed = result.offset
+      flow.markedChanges = sent.changes
+      flow.told = sent.finished
+      flow.markedFailures = new Map(sent.marks.failed.map(({ offset, attempts }) => [offset, attempts]))
       acknowledged += 1
     }
     if (acknowledged > 0) {

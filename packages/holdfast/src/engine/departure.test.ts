@@ -162,19 +162,6 @@ describe('handing back', () => {
 })
 
 describe('a stop', () => {
-  test('a stop waits for a retry below a record that started', () => {
-    const rig = new MemberRig().assign()
-    rig.deliver(chunkOf(offsets(0, 1)))
-    rig.end(0, 'failed')
-    rig.end(1)
-    rig.take()
-    stop(rig)
-    expect(rig.names()).not.toContain('drained')
-    rig.advance(100)
-    rig.end(0)
-    expect(rig.names()).toContain('drained')
-  })
-
   test('a stop lets queued records start up to the highest that did, that one included', () => {
     const rig = keyed()
     rig.end(2, 'failed')
@@ -261,27 +248,14 @@ describe('a stop', () => {
     expect(rig.names()).toContain('drained')
   })
 
-  test('at the deadline of a stop a record that may not start is not waited for any longer', () => {
-    const rig = new MemberRig({ subscription: { attemptTimeoutMs: 100_000, inPlaceDelaysMs: [2_000] } }).assign()
+  test('a stop waits for no retry: the last commit tells how often a record failed and when it is due', () => {
+    const rig = new MemberRig({ subscription: { inPlaceDelaysMs: [100] } }).assign()
     rig.deliver(chunkOf(offsets(0)))
-    rig.beatsAreAnswered = false
-    rig.advance(43_500)
     rig.end(0, 'failed')
-    stop(rig, 2_000)
-    rig.advance(1_999)
-    expect(rig.names()).not.toContain('drained')
-    rig.advance(1)
+    stop(rig)
     expect(rig.names()).toContain('drained')
-  })
-
-  test('a stop waits for a retry that is due within its drain, and for none that is due at its end', () => {
-    for (const drainMs of [51, 50]) {
-      const rig = new MemberRig({ subscription: { inPlaceDelaysMs: [100] } }).assign()
-      rig.deliver(chunkOf(offsets(0)))
-      rig.end(0, 'failed')
-      stop(rig, drainMs)
-      expect(rig.names().includes('drained')).toBe(drainMs === 50)
-    }
+    leave(rig)
+    expect(rig.commits.at(-1)?.offsets[0]?.marks.failed).toEqual([{ offset: 0, attempts: 1, dueMs: 1_050 }])
   })
 
   test('a stop does not wait for what is behind a retry that is due only after its drain', () => {
@@ -322,7 +296,19 @@ describe('the end', () => {
     stop(rig, 1_000)
     rig.advance(1_500)
     leave(rig)
+    rig.advance(3_000)
     expect(finished(rig)).toEqual([{ uncommitted: 1, abandoned: 1 }])
+  })
+
+  test('what is finished above the line is no loss once a commit tells of it', () => {
+    const rig = new MemberRig().assign()
+    rig.deliver(chunkOf(offsets(0, 1)))
+    rig.end(1)
+    stop(rig, 1_000)
+    rig.advance(1_500)
+    leave(rig)
+    rig.answerCommit()
+    expect(finished(rig)).toEqual([{ uncommitted: 0, abandoned: 1 }])
   })
 
   test('what counts as uncommitted lies above the last commit, not above the beginning of the log', () => {

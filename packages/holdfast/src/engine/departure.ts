@@ -111,7 +111,7 @@ export class Departure<R> {
 
   #drainOn(nowMs: number, effects: MemberEffects<R>): void {
     if (nowMs >= this.#drainUntilMs && !this.#hasAborted) this.#abort(nowMs, effects)
-    const isDrained = this.#member.ownerships.all().every((flow) => flow.isDrained(this.#drainUntilMs))
+    const isDrained = this.#member.ownerships.all().every((flow) => flow.isDrained)
     if (!isDrained && nowMs < this.#drainUntilMs) return
     if (this.#ending === 'quiet') {
       this.#tellDrained(effects)
@@ -166,8 +166,9 @@ export class Departure<R> {
     for (const flow of ownerships.all()) {
       const { topic, partition, epoch, committed } = flow
       const abandoned = flow.ledger.size
+      const { forgottenAttempts } = flow
       close(flow)
-      effects.emit('partition.revoked', { group, at: { topic, partition }, epoch, committed, abandoned })
+      effects.emit('partition.revoked', { group, at: { topic, partition }, epoch, committed, abandoned, forgottenAttempts })
     }
     this.#forget()
     roundEnded()
@@ -185,11 +186,6 @@ export class Departure<R> {
 
   /** Records that ended but that no acknowledged commit covers: a restart handles them again. */
   #uncommitted(): number {
-    let records = 0
-    for (const flow of this.#member.ownerships.all()) {
-      records += flow.ledger.finishedAbove
-      if (flow.isDirty) records += Math.max(0, flow.ledger.committable() - (flow.committed ?? 0))
-    }
-    return records
+    return this.#member.ownerships.all().reduce((records, flow) => records + flow.untold, 0)
   }
 }

@@ -3,8 +3,10 @@
  *  into a flow from here is an error. */
 import { type Emit } from '../observe/events.ts'
 import { type NextOffset } from '../model/next-offset.ts'
+import { type Destination } from '../model/destination.ts'
 import { type Outcome } from '../model/outcome.ts'
 import { type TopicPartition } from '../model/topic-partition.ts'
+import { type CommitMarks } from './commit-marks.ts'
 import { type AbortReason, type Entry } from './entry.ts'
 import { type FetchOrder } from './fetch-session.ts'
 
@@ -19,6 +21,8 @@ export type AttemptEffects<R> = {
   attemptFailed(entry: Entry<R>, error: unknown, retryInMs: number | null): void
   /** The record has its outcome. */
   ended(entry: Entry<R>, outcome: Outcome): void
+  /** Write the record to where it goes; a `handedOff` or `handOffFailed` follows. */
+  handOff(entry: Entry<R>, destination: Destination): void
   /** The entry is out of attempts and there is nowhere to send it. */
   blocked(entry: Entry<R>, error: unknown): void
 }
@@ -29,8 +33,10 @@ export type Stamp = number
 export type CommitOffset = TopicPartition & {
   readonly offset: NextOffset
   readonly leaderEpoch: number
-  readonly metadata: string
+  readonly marks: CommitMarks
 }
+
+export type CommitResult = TopicPartition & { readonly offset: NextOffset; readonly errorCode: number }
 
 /** A position that may not mean what it meant. */
 export type LostPosition = {

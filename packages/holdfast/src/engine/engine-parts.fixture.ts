@@ -5,7 +5,7 @@ import { type SubscriptionSettings } from '../model/settings.ts'
 import { partitionName } from '../model/topic-partition.ts'
 import { type JoinAnswer } from './effects.ts'
 import { Entry } from './entry.ts'
-import { chunkOf, type MemberRig, testSubscription, type TestRecord } from './member-rig.fixture.ts'
+import { chunkOf, type MemberRig, testSubscription, type TestRecord, topicId } from './member-rig.fixture.ts'
 import { type Chunk, PartitionFlow, type RecordView } from './partition-flow.ts'
 
 export const mebibyte = 1_048_576
@@ -21,6 +21,7 @@ export const admitted: JoinAnswer = {
 }
 
 export const recordView: RecordView<TestRecord> = {
+  handedOff: () => ({ attempts: 1, dueMs: 0 }),
   offset: (record) => record.offset,
   hasKey: (record) => record.key !== null,
   keyHash: (record) => record.key ?? 0,
@@ -45,10 +46,12 @@ export function partitionFlow(
     position: startAt(0),
     committed: startAt(0),
     leaderEpoch: -1,
-    metadata: '',
+    startMark: '',
+    delayMs: null,
+    inherited: null,
     leftovers: [],
   })
-  flow.leader = { nodeId: 1, leaderEpoch: 0, topicId: 'id' }
+  flow.leader = { nodeId: 1, leaderEpoch: 0, topicId }
   return flow
 }
 
@@ -117,8 +120,8 @@ export function relocated(rig: MemberRig, position: number, epoch = flowOf(rig).
   rig.step({ kind: 'relocated', at: orders0, epoch, position: startAt(position), reason: 'test' })
 }
 
-export function ledBy(rig: MemberRig, leaderEpoch: number, nodeId = 1, topicId = 'id'): void {
-  rig.step({ kind: 'leaders', leaders: [{ ...orders0, nodeId, leaderEpoch, topicId }] })
+export function ledBy(rig: MemberRig, leaderEpoch: number, nodeId = 1, id = topicId): void {
+  rig.step({ kind: 'leaders', leaders: [{ ...orders0, nodeId, leaderEpoch, topicId: id }] })
 }
 
 export function failCommit(rig: MemberRig, commit = rig.commits.at(-1)!): void {

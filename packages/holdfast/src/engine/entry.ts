@@ -1,11 +1,13 @@
 /** One accepted record on its way through the engine. The engine never looks into `record`; what it needs to know arrives
  *  as numbers. Every structure of the engine (ledger, lanes, deadlines) links entries to each other instead of holding
  *  nodes of its own, so that accepting a record allocates one object and finishing it frees all of them. */
+import { type Destination } from '../model/destination.ts'
 import { type PartitionFlow } from './partition-flow.ts'
 
-/** queued: waits for its lane or for a permit · running: an attempt is under way · parked: waits in place for its next
- *  attempt · blocked: out of attempts, with nowhere to go · finished: has its outcome */
-export type EntryState = 'queued' | 'running' | 'parked' | 'blocked' | 'finished'
+/** waiting: in a delay topic and not due · queued: waits for its lane or for a permit · running: an attempt is under way ·
+ *  parked: waits in place for its next attempt · leaving: being written to a delay topic or to the dead letters · blocked:
+ *  out of attempts, with nowhere to go · finished: has its outcome */
+export type EntryState = 'waiting' | 'queued' | 'running' | 'parked' | 'leaving' | 'blocked' | 'finished'
 
 /** How far the clock has come with a running attempt. */
 export type AttemptPhase = 'none' | 'timed' | 'aborting' | 'zombie'
@@ -38,12 +40,14 @@ export class Entry<R> {
 
   state: EntryState = 'queued'
   phase: AttemptPhase = 'none'
-  /** Attempts started so far. */
+  /** Attempts started so far, those of earlier ownerships and in other topics of ours included. */
   attempt = 0
   /** When it entered its state. */
   sinceMs = 0
-  /** When a parked entry may try again. */
+  /** When a waiting or parked entry may start; 0 for one that never had to wait. */
   dueMs = 0
+  /** Where a leaving entry goes. */
+  destination: Destination | null = null
   /** When its current deadline began to run: at the start of the attempt, then at the abort. */
   timedFromMs = 0
   abortReason: AbortReason | null = null
@@ -78,5 +82,10 @@ export class Entry<R> {
     this.arrival = arrival
     this.holding = holding
     this.owner = owner
+  }
+
+  /** Attempts that failed. */
+  get failures(): number {
+    return this.state === 'running' ? this.attempt - 1 : this.attempt
   }
 }

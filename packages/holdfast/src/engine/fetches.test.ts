@@ -2,14 +2,14 @@ import { describe, expect, test } from 'vitest'
 import { kafkaErrors } from '../model/kafka-errors.ts'
 import { answerFetch, failFetch, flowOf, ledBy, relocated, runningOf } from './engine-parts.fixture.ts'
 import { type FetchOrder } from './fetch-session.ts'
-import { chunkOf, MemberRig, offsets, testGroup } from './member-rig.fixture.ts'
+import { chunkOf, MemberRig, offsets, testGroup, topicId } from './member-rig.fixture.ts'
 import { explain } from './status.ts'
 
 /** A member whose partitions 0, 1, … are led by these nodes, each of which is being asked. */
 function led(nodes: readonly number[], limits: Partial<typeof testGroup.fetch> = {}): MemberRig {
   const rig = new MemberRig({ fetch: { ...testGroup.fetch, ...limits } }).assign(nodes.length)
   const leaders = nodes.map((nodeId, partition) => {
-    return { topic: 'orders', partition, nodeId, leaderEpoch: 0, topicId: 'id' }
+    return { topic: 'orders', partition, nodeId, leaderEpoch: 0, topicId }
   })
   rig.step({ kind: 'leaders', leaders })
   for (const order of [...rig.fetches]) answerEmpty(rig, order)

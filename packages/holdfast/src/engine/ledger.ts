@@ -11,6 +11,7 @@ export class Ledger<R> {
   #position: NextOffset
   #accepted = 0
   #size = 0
+  #highestFinished = -1
 
   /** `position` is the first offset that is expected. */
   constructor(position: NextOffset) {
@@ -29,6 +30,14 @@ export class Ledger<R> {
     this.#size += 1
   }
 
+  /** Counts a record that needs no entry because it was finished before. */
+  pass(offset: number): void {
+    if (offset < this.#position) throw new RangeError(`offset ${offset} is below ${this.#position}`)
+    this.#position = nextAfter(offset)
+    this.#accepted += 1
+    if (offset > this.#highestFinished) this.#highestFinished = offset
+  }
+
   /** Moves the position over offsets that hold no record for us: markers, aborted or compacted ranges. */
   skipTo(position: NextOffset): void {
     if (position > this.#position) this.#position = position
@@ -45,6 +54,7 @@ export class Ledger<R> {
     entry.older = null
     entry.newer = null
     this.#size -= 1
+    if (entry.offset > this.#highestFinished) this.#highestFinished = entry.offset
   }
 
   /** Where the group may resume without losing a record: every record below it has its outcome. Never decreases. */
@@ -73,6 +83,16 @@ export class Ledger<R> {
   /** How many records were ever accepted; the arrival number of the next entry. */
   get accepted(): number {
     return this.#accepted
+  }
+
+  /** How many records are finished. */
+  get finished(): number {
+    return this.#accepted - this.#size
+  }
+
+  /** The highest offset that was finished; −1 before the first. */
+  get highestFinished(): number {
+    return this.#highestFinished
   }
 
   /** How many finished records wait above the line for the oldest unfinished one. */

@@ -2,8 +2,10 @@
  *  an answer of an older life can be told from one of this. */
 import { type NextOffset } from '../model/next-offset.ts'
 import { type TopicPartition } from '../model/topic-partition.ts'
-import { type CommitOffset, type Identity, type JoinAnswer, type Stamp } from './effects.ts'
+import { type CommitResult, type Identity, type JoinAnswer, type Stamp } from './effects.ts'
+import { type Entry } from './entry.ts'
 import { type FetchedPartition } from './fetches.ts'
+import { type InheritedMarks } from './inherited-marks.ts'
 
 /** Where to start on an assigned partition. `committed` is null when nothing was committed before. */
 export type StartPosition = TopicPartition & {
@@ -11,7 +13,11 @@ export type StartPosition = TopicPartition & {
   readonly committed: NextOffset | null
   readonly leaderEpoch: number
   /** Goes with every commit of this ownership. */
-  readonly metadata: string
+  readonly startMark: string
+  /** What the last commit says about the records above it; null if it says nothing, or nothing to be believed. */
+  readonly inherited: InheritedMarks | null
+  /** Why what it says is not believed. */
+  readonly ignoredMarks: string | null
   /** What was committed, if the log was cut below it and reading starts lower. */
   readonly cutFrom: NextOffset | null
 }
@@ -64,8 +70,10 @@ export type MemberEvent<R> =
       readonly kind: 'committed'
       readonly stamp: Stamp
       readonly identity: Identity
-      readonly results: readonly (CommitOffset & { readonly errorCode: number })[]
+      readonly results: readonly CommitResult[]
     }
+  | { readonly kind: 'handedOff'; readonly entry: Entry<R> }
+  | { readonly kind: 'handOffFailed'; readonly entry: Entry<R>; readonly error: unknown; readonly isHopeless: boolean }
   | { readonly kind: 'commitFailed'; readonly stamp: Stamp; readonly reason: string }
   | { readonly kind: 'paused'; readonly topic: string }
   | { readonly kind: 'resumed'; readonly topic: string }

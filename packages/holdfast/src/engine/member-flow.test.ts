@@ -4,7 +4,7 @@ import { startAt } from '../model/next-offset.ts'
 import { type Order } from '../model/settings.ts'
 import { kafkaErrors } from '../model/kafka-errors.ts'
 import { HistoryWorld } from './member-history.fixture.ts'
-import { chunkOf, MemberRig, offsets } from './member-rig.fixture.ts'
+import { chunkOf, MemberRig, offsets, topicId } from './member-rig.fixture.ts'
 import { explain, memberHealth, subscriptionStatus } from './status.ts'
 
 describe('permits', () => {
@@ -66,7 +66,7 @@ describe('attempts', () => {
     rig.deliver(chunkOf(offsets(0)), 1)
     rig.end(0)
     rig.advance(2_000)
-    expect(rig.lastCommitted(0)).toBe(undefined)
+    expect(rig.lastCommitted(0)).toBe(0)
     expect(rig.lastCommitted(1)).toBe(1)
     expect(memberHealth(rig.flow, rig.nowMs).failures[0]).toContain('orders/0: stands still because of offset 0')
     expect(explain(rig.flow, 'orders', rig.nowMs)).toEqual(
@@ -84,7 +84,7 @@ describe('attempts', () => {
     rig.end(0, 'done')
     expect(rig.names()).toContain('attemptFailed')
     rig.advance(5_000)
-    expect(rig.lastCommitted()).toBe(undefined)
+    expect(rig.lastCommitted()).toBe(0)
     expect(rig.running.get(0)?.attempt).toBe(2)
   })
 
@@ -102,7 +102,8 @@ describe('attempts', () => {
     expect(subscriptionStatus(rig.flow, 'orders', rig.nowMs)?.zombies).toBe(1)
     rig.end(2)
     rig.advance(2_000)
-    expect(rig.lastCommitted()).toBe(undefined)
+    expect(rig.lastCommitted()).toBe(0)
+    rig.answerCommit()
     rig.end(0, 'done')
     expect([...rig.running.keys()]).toEqual([1])
     rig.advance(2_000)
@@ -276,7 +277,7 @@ describe('intake', () => {
     const rig = new MemberRig().assign()
     rig.deliver(chunkOf(offsets(0)))
     rig.take()
-    const leader = { topic: 'orders', partition: 0, nodeId: 2, leaderEpoch: 1, topicId: 'id' }
+    const leader = { topic: 'orders', partition: 0, nodeId: 2, leaderEpoch: 1, topicId }
     rig.step({ kind: 'leaders', leaders: [leader] })
     expect(rig.names()).toContain('relocate')
     expect(rig.fetches.at(-1)!.nodeId).toBe(1)

@@ -3,6 +3,7 @@
  *  events, work leaves through `effects`, and the same events always lead to the same effects in the same order.
  *  How partitions are given back, `Departure` decides. */
 import { type GroupSettings } from '../model/settings.ts'
+import { describeThrown } from '../model/errors.ts'
 import { partitionName, type TopicPartition } from '../model/topic-partition.ts'
 import { Commits } from './commits.ts'
 import { Departure } from './departure.ts'
@@ -21,22 +22,27 @@ export { type Leader, type MemberEvent, type StartPosition } from './member-even
 export class MemberFlow<R> {
   readonly settings: GroupSettings
   readonly membership: Membership
+  /** By topic; the delay topics of a subscription lead to it too. */
   readonly subscriptions: ReadonlyMap<string, SubscriptionFlow<R>>
+  readonly #each: readonly SubscriptionFlow<R>[]
   /** Whether the partitions of this generation are known and open. */
   isPositioned = false
   readonly #commits: Commits<R>
   readonly #fetches: Fetches<R>
   readonly #ownerships: Ownerships<R>
   readonly #departure: Departure<R>
+  readonly #random: () => number
+  /** Partitions with records that wait to be written elsewhere. */
+  readonly #leaving = new Set<PartitionFlow<R>>()
   /** The sink and the time of the step under way. */
   #effects!: MemberEffects<R>
   #nowMs = 0
 
   constructor(settings: GroupSettings, view: RecordView<R>, random: () => number) {
     this.settings = settings
-    this.subscriptions = new Map(
-      settings.subscriptions.map((each) => [each.topic, new SubscriptionFlow<R>(each, random)]),
-    )
+    this.#random = random
+    this.#each = settings.subscriptions.map((each) => new SubscriptionFlow<R>(each, random))
+    this.subscriptions = new Map(this.#each.flatMap((each) => [...each.topics.keys()].map((topic) => [topic, each])))
     this.membership = new Membership(settings, random, {
       assigned: (partitions) => this.#assigned(partitions),
       rebalancing: (reason) => this.#rebalancing(reason),
@@ -103,10 +109,12 @@ export class MemberFlow<R> {
   /** When the next `tick` is due, at the latest. */
   get nextWakeMs(): number {
     let wakeMs = Math.min(this.membership.nextWakeMs, this.#departure.nextWakeMs)
-    for (const subscription of this.subscriptions.values()) wakeMs = Math.min(wakeMs, subscription.nextWakeMs)
+    for (const subscription of this.#each) wakeMs = Math.min(wakeMs, subscription.nextWakeMs)
     // What may not be done when its time comes must not wake anybody: what allows it is an event.
     if (this.membership.phase === 'stable') wakeMs = Math.min(wakeMs, this.#fetches.nextWakeMs)
-    return this.membership.holdsLease(this.#nowMs) ? Math.min(wakeMs, this.#commits.nextWakeMs) : wakeMs
+    if (!this.membership.holdsLease(this.#nowMs)) return wakeMs
+    for (const flow of this.#leaving) wakeMs = Math.min(wakeMs, flow.handOffs.nextMs)
+    return Math.min(wakeMs, this.#commits.nextWakeMs)
   }
 
   #begin(nowMs: number, effects: MemberEffects<R>): void {
@@ -149,6 +157,10 @@ export class MemberFlow<R> {
         return this.#committed(event)
       case 'commitFailed':
         return this.#commitFailed(event)
+      case 'handedOff':
+        return this.#handedOff(event.entry)
+      case 'handOffFailed':
+        return this.#handOffFailed(event)
       case 'paused':
         return this.#pauseTopic(event.topic)
       case 'resumed':
@@ -162,7 +174,8 @@ export class MemberFlow<R> {
 
   /** What follows from any event: starts, fetches, commits, and the next step of a drain. */
   #proceed(): void {
-    for (const subscription of this.subscriptions.values()) if (subscription.hasReady) this.#dispatch(subscription)
+    for (const subscription of this.#each) if (subscription.hasReady) this.#dispatch(subscription)
+    if (this.#leaving.size > 0) this.#handOff()
     this.#departure.proceed(this.#nowMs, this.#effects)
     if (this.membership.phase === 'stable') this.#fetches.fetchWhatMay(this.partitions, this.#nowMs, this.#effects)
     if (this.#commits.rhythm.nextWakeMs <= this.#nowMs && !this.#departure.isHandingBack) this.#commit()
@@ -170,7 +183,7 @@ export class MemberFlow<R> {
 
   #tick(): void {
     this.membership.tick(this.#nowMs, this.#effects)
-    for (const subscription of this.subscriptions.values()) subscription.expire(this.#nowMs, this.#effects)
+    for (const subscription of this.#each) subscription.expire(this.#nowMs, this.#effects)
     for (const flow of this.partitions.values()) if (flow.isPausedFor('retry')) this.#refill(flow)
   }
 
@@ -205,9 +218,12 @@ export class MemberFlow<R> {
   #open(start: StartPosition, before: number | null): void {
     const subscription = this.subscriptions.get(start.topic)
     if (subscription === undefined) return
-    const flow = this.#ownerships.open(start, subscription.settings)
+    const flow = this.#ownerships.open(start, subscription.settings, subscription.topics.get(start.topic) ?? null)
     if (flow.isDirty) this.#commits.rhythm.note(0, this.#nowMs)
     const { group } = this.settings
+    if (start.ignoredMarks !== null) {
+      this.#effects.emit('commit.marksIgnored', { group, at: at(flow), reason: start.ignoredMarks })
+    }
     this.#effects.emit('partition.assigned', { group, at: at(flow), epoch: flow.epoch, from: start.position })
     const from = start.cutFrom ?? before
     if (from === null || from <= start.position) return
@@ -219,6 +235,7 @@ export class MemberFlow<R> {
 
   #close(flow: PartitionFlow<R>): void {
     this.#ownerships.close(flow)
+    this.#leaving.delete(flow)
     this.subscriptions.get(flow.topic)?.remember(flow)
   }
 
@@ -270,20 +287,75 @@ export class MemberFlow<R> {
     entry.abortReason = null
     if (isEnding) {
       entry.state = 'parked'
+      // We ended it, it did not fail: the next owner owes it as many attempts as we did.
+      entry.attempt -= 1
       entry.owner.parked += 1
       this.#effects.attemptFailed(entry, error, null)
       return
     }
     subscription.fail(entry, error, this.#nowMs, this.#effects)
-    if (entry.owner.needsRetryPause && entry.owner.pause('retry')) this.#tellPaused(entry.owner, 'retry')
+    this.#commits.rhythm.note(0, this.#nowMs)
+    this.#afterFailure(entry.owner)
+  }
+
+  #afterFailure(flow: PartitionFlow<R>): void {
+    if (flow.handOffs.hasQueued) this.#leaving.add(flow)
+    if (flow.needsRetryPause && flow.pause('retry')) this.#tellPaused(flow, 'retry')
+  }
+
+  // ── records that leave ──
+
+  /** Writes what may be written. Without the lease somebody else may own the partition and have done so already (R5). */
+  #handOff(): void {
+    if (!this.membership.holdsLease(this.#nowMs)) return
+    for (const flow of this.#leaving) {
+      for (let entry = flow.handOffs.take(this.#nowMs); entry !== null; entry = flow.handOffs.take(this.#nowMs)) {
+        if (entry.destination !== null) this.#effects.handOff(entry, entry.destination)
+      }
+      if (!flow.handOffs.hasQueued) this.#leaving.delete(flow)
+    }
+  }
+
+  /** The record is stored elsewhere: only now is it done here. */
+  #handedOff(entry: Entry<R>): void {
+    const { owner: flow, destination } = entry
+    const subscription = this.#subscriptionOf(entry)
+    flow.handOffs.stored()
+    // The next owner will write it again: that is a repetition, not a loss.
+    if (flow.isOver || destination === null) return
+    subscription.finish(entry, destination.outcome, this.#nowMs)
+    this.#commits.rhythm.note(1, this.#nowMs)
+    const { group } = this.settings
+    const { offset, attempt: attempts } = entry
+    const { outcome, topic: to } = destination
+    this.#effects.emit('record.handedOff', { group, at: at(flow), offset, outcome, to, attempts })
+    this.#effects.ended(entry, outcome)
+    if (subscription.hasReady) this.#dispatch(subscription)
+    this.#refill(flow)
+  }
+
+  #handOffFailed(event: Extract<MemberEvent<R>, { kind: 'handOffFailed' }>): void {
+    const { entry, error, isHopeless } = event
+    const { owner: flow, destination } = entry
+    if (flow.isOver || destination === null) return
+    if (isHopeless && destination.outcome === 'retried') {
+      flow.handOffs.dropped()
+      this.#subscriptionOf(entry).giveUp(entry, error, this.#nowMs, this.#effects)
+      this.#afterFailure(flow)
+      return
+    }
+    const retryInMs = flow.handOffs.failed(entry, error, this.#nowMs, this.#random)
+    const { group } = this.settings
+    const to = destination.topic
+    this.#effects.emit('record.handOffFailed', { group, at: at(flow), offset: entry.offset, to, reason: describeThrown(error), retryInMs })
+    this.#afterFailure(flow)
   }
 
   #refill(flow: PartitionFlow<R>): void {
     if (flow.isOver) return
     const subscription = this.subscriptions.get(flow.topic)
     if (subscription === undefined) return
-    const { bufferedRecordsMax } = flow.settings
-    if (flow.ledger.size <= bufferedRecordsMax / 2) this.#decode(flow, subscription)
+    if (flow.ledger.size <= flow.bufferedRecordsMax / 2) this.#decode(flow, subscription)
     if (!flow.needsRetryPause && flow.unreadable === null && flow.resume('retry')) {
       this.#tellResumed(flow, 'retry')
       for (const entry of flow.takeWithheld()) subscription.enqueue(entry)
@@ -298,7 +370,7 @@ export class MemberFlow<R> {
   }
 
   #decode(flow: PartitionFlow<R>, subscription: SubscriptionFlow<R>): void {
-    const before = flow.ledger.committable()
+    const before = flow.committable()
     flow.refill(subscription.enqueue)
     if (flow.unreadable !== null && flow.pause('retry')) {
       const { group } = this.settings
@@ -310,7 +382,7 @@ export class MemberFlow<R> {
       })
       this.#tellPaused(flow, 'retry')
     }
-    if (flow.ledger.committable() > before) this.#commits.rhythm.note(0, this.#nowMs)
+    if (flow.committable() > before) this.#commits.rhythm.note(0, this.#nowMs)
     if (subscription.hasReady) this.#dispatch(subscription)
   }
 
@@ -371,7 +443,9 @@ export class MemberFlow<R> {
         position: event.position,
         committed: null,
         leaderEpoch: -1,
-        metadata: '',
+        startMark: '',
+        inherited: null,
+        ignoredMarks: null,
         cutFrom: null,
       },
       null,
@@ -414,14 +488,20 @@ export class MemberFlow<R> {
 
   // ── pauses ──
 
-  #pauseTopic(topic: string): void {
-    for (const flow of this.#ownerships.pauseTopic(topic)) this.#tellPaused(flow, 'user')
+  /** A topic and its delay topics. */
+  #pauseTopic(name: string): void {
+    for (const topic of this.subscriptions.get(name)?.topics.keys() ?? []) {
+      for (const flow of this.#ownerships.pauseTopic(topic)) this.#tellPaused(flow, 'user')
+    }
   }
 
-  #resumeTopic(topic: string): void {
-    for (const flow of this.#ownerships.resumeTopic(topic)) {
-      this.#tellResumed(flow, 'user')
-      for (const entry of flow.takeWithheld()) this.subscriptions.get(topic)?.enqueue(entry)
+  #resumeTopic(name: string): void {
+    const subscription = this.subscriptions.get(name)
+    for (const topic of subscription?.topics.keys() ?? []) {
+      for (const flow of this.#ownerships.resumeTopic(topic)) {
+        this.#tellResumed(flow, 'user')
+        for (const entry of flow.takeWithheld()) subscription?.enqueue(entry)
+      }
     }
     this.#fetches.changed()
   }

@@ -11,7 +11,13 @@ import { type Chunk } from './partition-flow.ts'
 import { Recorded, type RecordedEffect } from './recorded.fixture.ts'
 import { type AttemptResult } from './subscription-flow.ts'
 
-export type TestRecord = { readonly offset: number; readonly key: number | null }
+/** `attempts` and `dueMs`: what the headers of a record in a delay topic say. */
+export type TestRecord = {
+  readonly offset: number
+  readonly key: number | null
+  readonly attempts?: number
+  readonly dueMs?: number
+}
 
 export const testSubscription: SubscriptionSettings = {
   topic: 'orders',
@@ -53,7 +59,13 @@ export const testGroup: GroupSettings = {
   },
 }
 
+/** A start about whose records nothing is known. */
+export const noMarks = { startMark: '', inherited: null, ignoredMarks: null } as const
+
+export const topicId = '0a1b2c3d-0000-4000-8000-00000000beef'
+
 const view = {
+  handedOff: ({ attempts = 1, dueMs = 1 }: TestRecord): { attempts: number; dueMs: number } => ({ attempts, dueMs }),
   offset: (record: TestRecord): number => record.offset,
   hasKey: (record: TestRecord): boolean => record.key !== null,
   keyHash: (record: TestRecord): number => record.key ?? 0,
@@ -140,8 +152,12 @@ export class MemberRig {
         const [stamp, identity, given] = effect.given
         this.commits.push({ stamp, identity, offsets: given })
       }
+      this.noted(effect)
     }
   }
+
+  /** For rigs that look for more. */
+  protected noted(_effect: RecordedEffect<TestRecord>): void {}
 
   take(): readonly RecordedEffect<TestRecord>[] {
     return this.seen.splice(0)
@@ -166,13 +182,13 @@ export class MemberRig {
     }
     this.step({ kind: 'joined', stamp: membership.stamp, answer })
     this.step({ kind: 'synced', stamp: membership.stamp, errorCode: 0, partitions: at })
-    this.step({ kind: 'leaders', leaders: at.map((each) => ({ ...each, nodeId: 1, leaderEpoch: 0, topicId: 'id' })) })
+    this.step({ kind: 'leaders', leaders: at.map((each) => ({ ...each, nodeId: 1, leaderEpoch: 0, topicId })) })
     const starts = at.map((each) => ({
       ...each,
       position: startAt(position),
       committed: startAt(position),
       leaderEpoch: -1,
-      metadata: '',
+      ...noMarks,
       cutFrom: null,
     }))
     this.step({ kind: 'positioned', stamp: membership.stamp, starts })

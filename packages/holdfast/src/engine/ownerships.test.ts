@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { startAt } from '../model/next-offset.ts'
 import { admitted, flowOf, lose, orders0, recordView, runningOf } from './engine-parts.fixture.ts'
-import { chunkOf, MemberRig, offsets, testSubscription } from './member-rig.fixture.ts'
+import { chunkOf, MemberRig, noMarks, offsets, testSubscription } from './member-rig.fixture.ts'
 import { Ownerships } from './ownerships.ts'
 import { subscriptionStatus } from './status.ts'
 
@@ -11,7 +11,7 @@ const atZero = {
   position: startAt(0),
   committed: startAt(0),
   leaderEpoch: -1,
-  metadata: '',
+  ...noMarks,
   cutFrom: null,
 }
 
@@ -30,8 +30,8 @@ describe('pauses', () => {
 
   test('a pause and its end concern one topic', () => {
     const ownerships = new Ownerships(recordView)
-    const orders = ownerships.open(atZero, testSubscription)
-    const refunds = ownerships.open({ ...atZero, topic: 'refunds' }, { ...testSubscription, topic: 'refunds' })
+    const orders = ownerships.open(atZero, testSubscription, null)
+    const refunds = ownerships.open({ ...atZero, topic: 'refunds' }, { ...testSubscription, topic: 'refunds' }, null)
     expect(ownerships.pauseTopic('orders')).toEqual([orders])
     expect(refunds.pauses).toEqual([])
     ownerships.pauseTopic('refunds')

@@ -32,12 +32,13 @@ export class Ownerships<R> {
   }
 
   /** A new ownership begins; attempts that an earlier one left running hold their lanes in it. */
-  open(start: StartPosition, settings: SubscriptionSettings): PartitionFlow<R> {
+  open(start: StartPosition, settings: SubscriptionSettings, delayMs: number | null): PartitionFlow<R> {
     const name = partitionName(start)
     const flow = new PartitionFlow<R>({
       ...start,
       epoch: ++this.#epoch,
       settings,
+      delayMs,
       view: this.#view,
       leftovers: [...(this.#leftovers.get(name) ?? [])],
     })

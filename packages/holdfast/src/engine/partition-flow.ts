@@ -7,7 +7,11 @@ import { type PauseReason } from '../model/pause-reason.ts'
 import { noOutcomes, type Outcome, type OutcomeCounts } from '../model/outcome.ts'
 import { type NextOffset } from '../model/next-offset.ts'
 import { type SubscriptionSettings } from '../model/settings.ts'
+import { type CommitMarks, marksOf } from './commit-marks.ts'
+import { isTopicId } from './commit-metadata.ts'
 import { Entry, type Holding } from './entry.ts'
+import { HandOffs } from './hand-offs.ts'
+import { type InheritedMarks } from './inherited-marks.ts'
 import { type Lanes, lanesFor } from './lanes.ts'
 import { Ledger } from './ledger.ts'
 
@@ -25,13 +29,20 @@ export type RecordView<R> = {
   offset(record: R): number
   hasKey(record: R): boolean
   keyHash(record: R): number
+  /** Of a record in a delay topic: what was tried, and when it may be tried again. */
+  handedOff(record: R): { readonly attempts: number; readonly dueMs: number }
 }
 
 /** A partition leaves the fetch at this many held bytes and returns at half of it (R28). */
 const heldBytesHighWater = 2 * 1_048_576
+/** The window of a delay topic, in which records are put in order of their due time (R22). */
+const windowBytesMax = 4 * 1_048_576
+const windowRecordsMax = 1_000
 /** Bounds of what may pile up above one stuck record, in offsets and in finished records (R8). */
 const spanMax = 1_000_000
 const finishedAboveMax = 100_000
+/** The broker's default of `offset.metadata.max.bytes`, which counts UTF-16 units. */
+const metadataLengthDefault = 4_096
 
 export class PartitionFlow<R> {
   readonly topic: string
@@ -40,8 +51,12 @@ export class PartitionFlow<R> {
   readonly settings: SubscriptionSettings
   readonly ledger: Ledger<R>
   readonly counts: OutcomeCounts = noOutcomes()
-  /** What goes with every commit of this ownership. */
-  readonly metadata: string
+  /** For a partition of a delay topic: how long its records wait; else null. */
+  readonly delayMs: number | null
+  /** Goes with every commit of this ownership, before the marks. */
+  readonly startMark: string
+  readonly handOffs: HandOffs<R> = new HandOffs()
+  readonly #inherited: InheritedMarks | null
   readonly #lanes: Lanes<R>
   readonly #view: RecordView<R>
   readonly #chunks: Chunk<R>[] = []
@@ -53,6 +68,15 @@ export class PartitionFlow<R> {
   fetchPosition: NextOffset
   /** What the last acknowledged commit says. */
   committed: NextOffset | null
+  /** Counts what happened that a commit would tell; `markedChanges` of it are in the last acknowledged commit. */
+  changes = 0
+  markedChanges = 0
+  /** How many finished records the last acknowledged commit tells of, below its offset or by its marks. */
+  told = 0
+  /** The failed attempts that the last acknowledged commit tells of, by offset. */
+  markedFailures: ReadonlyMap<number, number> = new Map()
+  /** The broker takes commit metadata of at most this many UTF-16 units. */
+  metadataLengthMax = metadataLengthDefault
   /** Leader epoch of the last batch that was received; −1 before the first. */
   lastFetchedEpoch: number
   leader: { readonly nodeId: number; readonly leaderEpoch: number; readonly topicId: string } | null = null
@@ -70,6 +94,8 @@ export class PartitionFlow<R> {
   heldBytes = 0
   running = 0
   parked = 0
+  /** Records of a delay topic that are not due. */
+  waiting = 0
   zombies = 0
   blocked = 0
   /** During a drain for a stop, entries up to here go on, so that no finished record is left above an unfinished one. */
@@ -85,7 +111,9 @@ export class PartitionFlow<R> {
     position: NextOffset
     committed: NextOffset | null
     leaderEpoch: number
-    metadata: string
+    startMark: string
+    delayMs: number | null
+    inherited: InheritedMarks | null
     leftovers: readonly Entry<R>[]
   }) {
     this.topic = given.topic
@@ -96,7 +124,9 @@ export class PartitionFlow<R> {
     this.ledger = new Ledger(given.position)
     this.fetchPosition = given.position
     this.committed = given.committed
-    this.metadata = given.metadata
+    this.startMark = given.startMark
+    this.delayMs = given.delayMs
+    this.#inherited = given.inherited
     this.lastFetchedEpoch = given.leaderEpoch
     this.#lanes = lanesFor(given.settings.order)
     for (const leftover of given.leftovers) {
@@ -119,7 +149,7 @@ export class PartitionFlow<R> {
   refill(startable: (entry: Entry<R>) => void): void {
     let chunk = this.#chunks[0]
     while (chunk !== undefined && this.unreadable === null) {
-      const room = this.settings.bufferedRecordsMax - this.ledger.size
+      const room = this.bufferedRecordsMax - this.ledger.size
       if (room <= 0 || this.#isAtBound) return
       const records = this.#take(chunk, room)
       for (const record of records) this.#accept(record, chunk, startable)
@@ -149,18 +179,46 @@ export class PartitionFlow<R> {
       this.counts.stale += 1
       return
     }
+    if (this.#inherited?.isFinished(offset) === true) {
+      this.counts.alreadyDone += 1
+      this.ledger.pass(offset)
+      return
+    }
     const hasLane = this.settings.order === 'key' && this.#view.hasKey(record)
     const laneId = hasLane ? this.#view.keyHash(record) : 0
     const entry = new Entry(record, offset, laneId, hasLane, this.ledger.accepted, chunk, this)
     chunk.unfinished += 1
     this.ledger.add(entry)
-    if (this.#lanes.add(entry)) startable(entry)
+    if (this.delayMs !== null) this.#wait(entry)
+    const before = this.#inherited?.failedBefore(offset)
+    if (before !== undefined) {
+      entry.attempt = before.attempts
+      entry.dueMs = Math.max(entry.dueMs, before.dueMs)
+    }
+    // What waits in a delay topic has no lane yet: lanes there go by due time, not by offset.
+    if (entry.state === 'waiting' || this.#lanes.add(entry)) startable(entry)
+  }
+
+  #wait(entry: Entry<R>): void {
+    const { attempts, dueMs } = this.#view.handedOff(entry.record)
+    entry.attempt = attempts
+    entry.dueMs = dueMs
+    entry.state = 'waiting'
+    this.waiting += 1
+  }
+
+  /** A waiting record is due: puts it into its lane. True when nothing of the lane is ahead of it. */
+  becomeDue(entry: Entry<R>): boolean {
+    entry.state = 'queued'
+    this.waiting -= 1
+    return this.#lanes.add(entry)
   }
 
   /** Gives the entry its outcome and returns the one of its lane that may start now. */
   finish(entry: Entry<R>, outcome: Outcome): Entry<R> | null {
     entry.state = 'finished'
     this.ledger.finish(entry)
+    this.changes += 1
     this.counts[outcome] += 1
     this.#release(entry.holding)
     return this.#lanes.finish(entry)
@@ -179,7 +237,7 @@ export class PartitionFlow<R> {
   /** Whether a first or further attempt of this entry may start now, as far as the partition is concerned. */
   mayStart(entry: Entry<R>): boolean {
     if (this.isOver || this.blocked > 0 || this.#pauses.has('user')) return false
-    if (entry.attempt === 0 && this.parked >= this.settings.parkedRecordsMax) return false
+    if (entry.attempt === 0 && (this.isParkingStuck || this.handOffs.failures > 0)) return false
     return this.#finishUpTo === null || entry.offset <= this.#finishUpTo
   }
 
@@ -188,9 +246,24 @@ export class PartitionFlow<R> {
     this.#withheld.push(entry)
   }
 
-  /** Whether waiting for retries asks for a pause of the intake: parking is full (R15) or a record is out of attempts. */
+  get isParkingFull(): boolean {
+    return this.parked >= this.settings.parkedRecordsMax
+  }
+
+  /** Parking is full, and there is no delay topic that could take what overflows (R15, R19). */
+  get isParkingStuck(): boolean {
+    return this.isParkingFull && this.settings.delayTopics.length === 0
+  }
+
+  /** Whether retries ask for a pause of the intake: parking is stuck, a record is out of attempts, or records that leave
+   *  cannot be written. */
   get needsRetryPause(): boolean {
-    return this.blocked > 0 || this.parked >= this.settings.parkedRecordsMax
+    return this.blocked > 0 || this.isParkingStuck || this.handOffs.failures > 0
+  }
+
+  /** Decoded records that may wait or run at once. */
+  get bufferedRecordsMax(): number {
+    return this.delayMs === null ? this.settings.bufferedRecordsMax : windowRecordsMax
   }
 
   /** Hands the kept entries back after the partition moved again. */
@@ -210,18 +283,10 @@ export class PartitionFlow<R> {
     this.#finishUpTo = why === 'stop' ? this.#highestStarted : -1
   }
 
-  /** Whether a quietened partition has nothing left that could still move by itself before `untilMs`. */
-  isDrained(untilMs: number): boolean {
-    if (this.running > 0) return false
-    const standsStill = this.#finishUpTo === -1 || this.blocked > 0 || this.#pauses.has('user')
-    return this.parked === 0 || standsStill || !this.#hasDueBefore(untilMs)
-  }
-
-  #hasDueBefore(untilMs: number): boolean {
-    for (let entry = this.ledger.oldest; entry !== null; entry = entry.newer) {
-      if (entry.state === 'parked' && entry.dueMs < untilMs) return true
-    }
-    return false
+  /** Whether a quietened partition has nothing under way any more. Nobody waits for what is parked or waits: commits tell
+   *  the next owner how often it failed and when it is due (R19). */
+  get isDrained(): boolean {
+    return this.running === 0 && this.handOffs.inFlight === 0
   }
 
   pause(reason: PauseReason): boolean {
@@ -245,8 +310,9 @@ export class PartitionFlow<R> {
   /** The reason why this partition's bounds ask for a pause or no longer do; null when nothing changes. */
   pressure(): 'begins' | 'ends' | null {
     const isPressed = this.#pauses.has('pressure')
-    if (!isPressed && (this.heldBytes >= heldBytesHighWater || this.#isAtBound)) return 'begins'
-    if (isPressed && this.heldBytes <= heldBytesHighWater / 2 && !this.#isAtBound) return 'ends'
+    const bytesMax = this.delayMs === null ? heldBytesHighWater : windowBytesMax
+    if (!isPressed && (this.heldBytes >= bytesMax || this.#isAtBound)) return 'begins'
+    if (isPressed && this.heldBytes <= bytesMax / 2 && !this.#isAtBound) return 'ends'
     return null
   }
 
@@ -269,9 +335,41 @@ export class PartitionFlow<R> {
     return this.ledger.oldest?.holding.leaderEpoch ?? this.lastFetchedEpoch
   }
 
-  /** The line may have moved since the last acknowledged commit. */
+  /** Where the group may resume without losing a record, over what earlier owners finished. Never decreases. */
+  committable(): NextOffset {
+    const line = this.ledger.committable()
+    if (this.#inherited === null || this.ledger.size > 0) return line
+    return this.#inherited.skipFinished(line)
+  }
+
+  /** What a commit tells about the records above the line. */
+  marks(): CommitMarks {
+    return marksOf(this, this.#inherited)
+  }
+
+  /** A commit would tell something that the last acknowledged one does not. */
   get isDirty(): boolean {
-    return this.committed === null || this.ledger.committable() > this.committed
+    return this.committed === null || this.changes !== this.markedChanges || this.committable() > this.committed
+  }
+
+  /** Finished records that no acknowledged commit tells of: the next owner handles them again. */
+  get untold(): number {
+    const { finished, finishedAbove } = this.ledger
+    return this.#hasMarks ? finished - this.told : Math.max(finished - this.told, finishedAbove)
+  }
+
+  /** Whoever reads marks must know for which topic and which state of its log they were made. */
+  get #hasMarks(): boolean {
+    return isTopicId(this.leader?.topicId ?? '') && this.lastFetchedEpoch >= 0
+  }
+
+  /** Failed attempts that nobody will remember when this ownership ends now (R19). */
+  get forgottenAttempts(): number {
+    let forgotten = 0
+    for (let entry = this.ledger.oldest; entry !== null; entry = entry.newer) {
+      if (entry.failures > (this.markedFailures.get(entry.offset) ?? 0)) forgotten += 1
+    }
+    return forgotten
   }
 
   /** Continues behind a range that the broker no longer has; what was received before it is still handled. */

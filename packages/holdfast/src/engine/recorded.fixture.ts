@@ -14,6 +14,7 @@ const verbs: readonly Verb[] = [
   'zombie',
   'attemptFailed',
   'ended',
+  'handOff',
   'blocked',
   'join',
   'sync',

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { kafkaErrors } from '../model/kafka-errors.ts'
 import { startAt } from '../model/next-offset.ts'
 import { answerFetch, flowOf, ledBy, lose, orders0, relocated } from './engine-parts.fixture.ts'
-import { chunkOf, MemberRig, offsets } from './member-rig.fixture.ts'
+import { chunkOf, MemberRig, noMarks, offsets } from './member-rig.fixture.ts'
 
 function resets(rig: MemberRig): unknown[] {
   return rig
@@ -139,7 +139,7 @@ test('a log that was cut below what was committed is told with what is missing',
     position: startAt(5),
     committed: null,
     leaderEpoch: -1,
-    metadata: '',
+    ...noMarks,
     cutFrom: startAt(8),
   }
   rig.step({ kind: 'positioned', stamp: rig.flow.membership.stamp, starts: [start] })

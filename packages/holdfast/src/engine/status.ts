@@ -23,6 +23,8 @@ export type PartitionStatus = {
   /** Records between the committable offset and the end; −1 while unknown. */
   readonly lag: number
   readonly buffered: number
+  /** Records of a delay topic that are read and not due. */
+  readonly waiting: number
   readonly inFlight: number
   readonly parked: number
   readonly zombies: number
@@ -45,7 +47,12 @@ export type SubscriptionStatus = {
   readonly maxInFlight: number
   readonly parked: number
   readonly zombies: number
+  /** Attempts that were started after a wait in place. */
   readonly retriedInPlace: number
+  /** Records of its delay topics that are read and not due. */
+  readonly waiting: number
+  /** How long after its due time a retry started, at most. */
+  readonly latenessMaxMs: number
   /** Offsets that the broker had deleted before they were read. */
   readonly lostToRetention: number
   readonly counts: OutcomeCounts & { readonly accepted: number }
@@ -70,7 +77,7 @@ const zombiesMax = 10
 export function subscriptionStatus<R>(flow: MemberFlow<R>, topic: string, nowMs: number): SubscriptionStatus | null {
   const subscription = flow.subscriptions.get(topic)
   if (subscription === undefined) return null
-  const owned = [...flow.partitions.values()].filter((partition) => partition.topic === topic)
+  const owned = [...flow.partitions.values()].filter((partition) => subscription.topics.has(partition.topic))
   const partitions = owned.map((partition) => partitionStatus(partition, nowMs))
   return {
     topic,
@@ -80,6 +87,8 @@ export function subscriptionStatus<R>(flow: MemberFlow<R>, topic: string, nowMs:
     parked: partitions.reduce((sum, partition) => sum + partition.parked, 0),
     zombies: subscription.zombies,
     retriedInPlace: subscription.retriedInPlace,
+    waiting: partitions.reduce((sum, partition) => sum + partition.waiting, 0),
+    latenessMaxMs: subscription.latenessMaxMs,
     lostToRetention: subscription.lostToRetention,
     counts: subscription.counts(owned),
     partitions,
@@ -88,7 +97,7 @@ export function subscriptionStatus<R>(flow: MemberFlow<R>, topic: string, nowMs:
 
 function partitionStatus<R>(flow: PartitionFlow<R>, nowMs: number): PartitionStatus {
   const { ledger, endOffset } = flow
-  const committable = ledger.committable()
+  const committable = flow.committable()
   const blocker = ledger.finishedAbove > 0 ? ledger.oldest : firstBlocked(flow)
   return {
     topic: flow.topic,
@@ -98,8 +107,9 @@ function partitionStatus<R>(flow: PartitionFlow<R>, nowMs: number): PartitionSta
     committable,
     committed: flow.committed,
     endOffset,
-    lag: endOffset < 0 ? -1 : Math.max(0, endOffset - committable),
-    buffered: ledger.size,
+    lag: lagOf(flow),
+    buffered: ledger.size - flow.waiting,
+    waiting: flow.waiting,
     inFlight: flow.running,
     parked: flow.parked,
     zombies: flow.zombies,
@@ -115,6 +125,12 @@ function partitionStatus<R>(flow: PartitionFlow<R>, nowMs: number): PartitionSta
             why: whyUnfinished(blocker, nowMs),
           },
   }
+}
+
+/** In a delay topic only what is due counts: what waits is no work (R23). */
+function lagOf<R>(flow: PartitionFlow<R>): number {
+  if (flow.delayMs !== null) return flow.ledger.size - flow.waiting
+  return flow.endOffset < 0 ? -1 : Math.max(0, flow.endOffset - flow.committable())
 }
 
 /** The lowest record that is out of attempts: the one that somebody has to look at. */
@@ -138,9 +154,19 @@ function whyUnfinished<R>(entry: Entry<R>, nowMs: number): string {
       return `it failed ${entry.attempt} times, last with ${describeThrown(entry.error, 200)}, and there is no dead-letter topic`
     case 'queued':
       return 'it waits for its lane or a permit'
+    case 'waiting':
+      return `it is due in ${seconds(Math.max(0, entry.dueMs - nowMs))}`
+    case 'leaving':
+      return whyLeaving(entry)
     case 'finished':
       return 'it is finished'
   }
+}
+
+function whyLeaving<R>({ owner, destination }: Entry<R>): string {
+  const { failures, problem } = owner.handOffs
+  const written = `it is being written to ${destination?.topic}`
+  return failures === 0 ? written : `${written}, which failed ${failures} times: ${describeThrown(problem, 200)}`
 }
 
 /** One sentence for each partition that does not simply move. */
@@ -173,7 +199,7 @@ export function explain<R>(flow: MemberFlow<R>, topic: string, nowMs: number): r
 export function memberHealth<R>(flow: MemberFlow<R>, nowMs: number): MemberHealth {
   const failures: string[] = []
   const warnings: string[] = []
-  for (const subscription of flow.subscriptions.values()) {
+  for (const subscription of new Set(flow.subscriptions.values())) {
     const { topic } = subscription.settings
     if (subscription.lostToRetention > 0) {
       warnings.push(`${topic}: ${subscription.lostToRetention} offsets were deleted before they were read`)
@@ -194,6 +220,10 @@ export function memberHealth<R>(flow: MemberFlow<R>, nowMs: number): MemberHealt
     }
     if (partition.fetchProblem !== null && partition.fetchFailures >= fetchFailuresMax) {
       failures.push(`${name}: ${partition.fetchFailures} fetches failed in a row: ${partition.fetchProblem}`)
+    }
+    const { handOffs } = partition
+    if (handOffs.failures > 0) {
+      warnings.push(`${name}: records cannot be written where they go: ${describeThrown(handOffs.problem, 200)}`)
     }
     const blocked = firstBlocked(partition)
     if (blocked === null) continue

@@ -1,24 +1,30 @@
-/** Decides which handlers of one subscription run: permits, the queue of entries that may start, time limits, retries in
- *  place. It spans the partitions of its topic, because permits are shared; what one partition allows, `PartitionFlow` says.
+/** Decides which handlers of one subscription run: permits, the queue of entries that may start, time limits, and who waits
+ *  for another attempt. It spans the partitions of its topic and of its delay topics, because permits are shared; what one
+ *  partition allows, `PartitionFlow` says, and where a failed record goes, `retry-steps.ts`.
  *
- *      queued ──permit free──▶ running ──done──▶ finished
- *        ▲                      │    ╰─failed─▶ parked ──due──▶ queued       (permit given back, lane kept)
- *        │                      │                 ╰─ out of attempts ─▶ blocked
- *        ╰── lane ahead ends    ╰─ time up ─▶ aborting ─ grace over ─▶ zombie (permit given back, lane kept) */
+ *      waiting ──due──▶ queued ──permit free──▶ running ──done──▶ finished
+ *                         ▲                      │    │ ╰─failed─▶ parked ──due──▶ queued    (permit given back, lane kept)
+ *                         │                      │    ╰─ no attempt left here ─▶ leaving ──stored──▶ finished
+ *                         │                      │                       ╰─ nowhere to go ─▶ blocked
+ *                         ╰── lane ahead ends    ╰─ time up ─▶ aborting ─ grace over ─▶ zombie (permit given back, lane kept) */
 import { type SubscriptionSettings } from '../model/settings.ts'
-import { noOutcomes, type OutcomeCounts, outcomes } from '../model/outcome.ts'
+import { type Destination } from '../model/destination.ts'
+import { noOutcomes, type Outcome, type OutcomeCounts, outcomes } from '../model/outcome.ts'
 import { Deadlines } from './deadlines.ts'
 import { type AttemptEffects } from './effects.ts'
 import { type AbortReason, type Entry } from './entry.ts'
 import { Parking } from './parking.ts'
 import { type PartitionFlow } from './partition-flow.ts'
 import { ReadyQueue } from './ready-queue.ts'
+import { lastStep, type RetryStep, stepAfter, waitFor } from './retry-steps.ts'
 
 /** How an attempt ended, as the runtime saw it. */
 export type AttemptResult = 'done' | 'filtered' | 'failed'
 
 export class SubscriptionFlow<R> {
   readonly settings: SubscriptionSettings
+  /** Its topic and its delay topics: how long records wait there, null for where they come from. */
+  readonly topics: ReadonlyMap<string, number | null>
   readonly #random: () => number
   readonly #ready = new ReadyQueue<Entry<R>>()
   readonly #parking = new Parking<R>()
@@ -31,8 +37,10 @@ export class SubscriptionFlow<R> {
   running = 0
   zombies = 0
   runningMax = 0
-  /** Attempts after the first that were started. */
+  /** Attempts that were started after a wait in place. */
   retriedInPlace = 0
+  /** How long after its due time a retry started, at most. */
+  latenessMaxMs = 0
   /** Offsets that the broker had deleted before they were read (R12). */
   lostToRetention = 0
   /** When a record last ended or work last began to wait; progress is measured from here. */
@@ -44,15 +52,22 @@ export class SubscriptionFlow<R> {
 
   constructor(settings: SubscriptionSettings, random: () => number) {
     this.settings = settings
+    this.topics = new Map([[settings.topic, null], ...settings.delayTopics.map((each) => [each.topic, each.delayMs] as const)])
     this.concurrency = settings.concurrency
     this.#random = random
     this.#attempts = new Deadlines(settings.attemptTimeoutMs)
     this.#aborts = new Deadlines(settings.abortGraceMs)
   }
 
-  /** The entry has nothing ahead of it in its lane. */
+  /** The entry has nothing ahead of it in its lane, or has to wait before it takes its place there. */
   readonly enqueue = (entry: Entry<R>): void => {
-    this.#ready.push(entry)
+    const mustPark = entry.state === 'queued' && entry.dueMs > 0 && entry.owner.delayMs === null
+    if (mustPark) {
+      entry.state = 'parked'
+      entry.owner.parked += 1
+    }
+    if (mustPark || entry.state === 'waiting') this.#parking.add(entry)
+    else this.#ready.push(entry)
   }
 
   /** Keeps the counts of an ownership that ended. */
@@ -65,7 +80,7 @@ export class SubscriptionFlow<R> {
   counts(partitions: Iterable<PartitionFlow<R>>): OutcomeCounts & { accepted: number } {
     const sum = { ...this.#earlier, accepted: this.#acceptedEarlier }
     for (const flow of partitions) {
-      if (flow.topic !== this.settings.topic) continue
+      if (!this.topics.has(flow.topic)) continue
       for (const outcome of outcomes) sum[outcome] += flow.counts[outcome]
       sum.accepted += flow.ledger.accepted
     }
@@ -93,6 +108,7 @@ export class SubscriptionFlow<R> {
       partition.parked -= 1
       this.retriedInPlace += 1
     }
+    if (entry.dueMs > 0) this.latenessMaxMs = Math.max(this.latenessMaxMs, nowMs - entry.dueMs)
     entry.attempt += 1
     entry.state = 'running'
     entry.phase = 'timed'
@@ -122,29 +138,58 @@ export class SubscriptionFlow<R> {
     return !partition.isOver
   }
 
-  /** The attempt succeeded, or a filter said that the record is not for us. */
-  finish(entry: Entry<R>, outcome: 'done' | 'filtered', nowMs: number): void {
+  /** The record has its outcome. */
+  finish(entry: Entry<R>, outcome: Outcome, nowMs: number): void {
     this.progressAtMs = nowMs
     const next = entry.owner.finish(entry, outcome)
     if (next !== null) this.enqueue(next)
   }
 
-  /** The attempt failed: it waits in place for the next one, or the partition stands still (R18). */
+  /** The attempt failed: the record waits for the next one, leaves, or its partition stands still (R18). */
   fail(entry: Entry<R>, error: unknown, nowMs: number, effects: AttemptEffects<R>): void {
-    const partition = entry.owner
-    const longestMs = this.settings.inPlaceDelaysMs[entry.attempt - 1]
     entry.error = error
     entry.sinceMs = nowMs
-    if (longestMs === undefined) {
-      this.#block(entry, error, effects)
-      return
+    entry.owner.changes += 1
+    this.#take(this.#stepAfter(entry, error), entry, nowMs, effects)
+  }
+
+  /** The record cannot be written where it should wait, and never will be: there is only the last step left. */
+  giveUp(entry: Entry<R>, error: unknown, nowMs: number, effects: AttemptEffects<R>): void {
+    entry.error = error
+    this.#take(lastStep(this.settings), entry, nowMs, effects)
+  }
+
+  #stepAfter(entry: Entry<R>, error: unknown): RetryStep {
+    const step = stepAfter(error, entry.attempt, this.settings, this.#random)
+    const overflows = step.kind === 'park' && entry.owner.isParkingFull && this.settings.delayTopics.length > 0
+    return overflows ? waitFor(step.delayMs, this.settings.delayTopics) : step
+  }
+
+  #take(step: RetryStep, entry: Entry<R>, nowMs: number, effects: AttemptEffects<R>): void {
+    const { error } = entry
+    switch (step.kind) {
+      case 'park':
+        entry.state = 'parked'
+        entry.dueMs = nowMs + step.delayMs
+        entry.owner.parked += 1
+        this.#parking.add(entry)
+        effects.attemptFailed(entry, error, step.delayMs)
+        return
+      case 'leave':
+        this.#leave(entry, step.destination, nowMs)
+        effects.attemptFailed(entry, error, step.destination.outcome === 'retried' ? step.destination.delayMs : null)
+        return
+      case 'block':
+        this.#block(entry, error, effects)
     }
-    const delayMs = longestMs * this.#random()
-    entry.state = 'parked'
-    entry.dueMs = nowMs + delayMs
-    partition.parked += 1
-    this.#parking.add(entry)
-    effects.attemptFailed(entry, error, delayMs)
+  }
+
+  #leave(entry: Entry<R>, destination: Destination, nowMs: number): void {
+    entry.state = 'leaving'
+    entry.destination = destination
+    // If we die before it is stored, whoever reads it again waits as long as the topic would have made it wait.
+    entry.dueMs = destination.outcome === 'retried' ? nowMs + destination.delayMs : 0
+    entry.owner.handOffs.add(entry)
   }
 
   #block(entry: Entry<R>, error: unknown, effects: AttemptEffects<R>): void {
@@ -185,7 +230,9 @@ export class SubscriptionFlow<R> {
       effects.zombie(entry)
     }
     for (let entry = this.#parking.takeDue(nowMs); entry !== null; entry = this.#parking.takeDue(nowMs)) {
-      if (!entry.owner.isOver) this.enqueue(entry)
+      if (entry.owner.isOver) continue
+      if (entry.state !== 'waiting') this.#ready.push(entry)
+      else if (entry.owner.becomeDue(entry)) this.#ready.push(entry)
     }
   }
 

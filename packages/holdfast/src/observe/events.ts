@@ -36,6 +36,8 @@ export type HoldfastEvents = {
     readonly epoch: number
     readonly committed: number | null
     readonly abandoned: number
+    /** Records whose failed attempts the next owner does not know of: it begins at attempt 1. */
+    readonly forgottenAttempts: number
   }
   'partition.lost': {
     readonly group: string
@@ -99,6 +101,27 @@ export type HoldfastEvents = {
     readonly outcome: Outcome
   }
 
+  /** A record was stored in a delay topic or among the dead letters; only now is it done where it was. */
+  'record.handedOff': {
+    readonly group: string
+    readonly at: TopicPartition
+    readonly offset: number
+    readonly outcome: Outcome
+    readonly to: string
+    readonly attempts: number
+  }
+  /** It could not be stored there: its offset stays open, its partition pauses, it is written again. */
+  'record.handOffFailed': {
+    readonly group: string
+    readonly at: TopicPartition
+    readonly offset: number
+    readonly to: string
+    readonly reason: string
+    readonly retryInMs: number
+  }
+
+  /** What the last commit says about the records above it is not believed; they are handled again. */
+  'commit.marksIgnored': { readonly group: string; readonly at: TopicPartition; readonly reason: string }
   'commit.sent': { readonly group: string; readonly partitions: number }
   'commit.acknowledged': { readonly group: string; readonly partitions: number; readonly durationMs: number }
   'commit.failed': { readonly group: string; readonly reason: string; readonly retryInMs: number | null }

@@ -85,6 +85,21 @@ const table: Table = {
   },
   'record.ended': null,
 
+  'record.handedOff': {
+    level: (e) => (e.outcome === 'deadLettered' ? 'warn' : 'debug'),
+    say: (e) => `${partitionName(e.at)}@${e.offset} went to ${e.to} after ${e.attempts} attempts`,
+    isLimited: true,
+  },
+  'record.handOffFailed': {
+    level: 'error',
+    say: (e) =>
+      `${partitionName(e.at)}@${e.offset} could not be written to ${e.to}: ${e.reason}; next try in ${roughly(e.retryInMs)}`,
+    isLimited: true,
+  },
+  'commit.marksIgnored': {
+    level: 'warn',
+    say: (e) => `what the last commit of ${partitionName(e.at)} says about finished records is ignored: ${e.reason}`,
+  },
   'commit.sent': null,
   'commit.acknowledged': {
     level: 'debug',

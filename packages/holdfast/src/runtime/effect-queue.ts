@@ -28,6 +28,7 @@ export class EffectQueue {
       timedOut: this.#later('timedOut'),
       zombie: this.#later('zombie'),
       attemptFailed: this.#later('attemptFailed'),
+      handOff: this.#later('handOff'),
       blocked: this.#later('blocked'),
       join: this.#later('join'),
       sync: this.#later('sync'),

@@ -1,13 +1,15 @@
 /** The requests of one member to its coordinator, as calls that answer with values. It finds the coordinator and knows the
  *  deadlines (R31); what an answer means is the engine's business. */
-import { type CommitOffset, type Identity, type JoinAnswer } from '../engine/effects.ts'
+import { type CommitOffset, type CommitResult, type Identity, type JoinAnswer } from '../engine/effects.ts'
 import { assignorNamed, assignorNames } from '../kafka/assignors.ts'
 import { decodeAssignment, decodeSubscription, encodeAssignment, encodeSubscription } from '../kafka/group-protocol.ts'
 import { type CallOptions, type KafkaApi, type KafkaPort, type RequestOf, type ResponseOf } from '../kafka/port.ts'
 import { HoldfastError } from '../model/errors.ts'
-import { type GroupSettings } from '../model/settings.ts'
+import { type GroupSettings, type SubscriptionSettings } from '../model/settings.ts'
 import { type TopicPartition } from '../model/topic-partition.ts'
+import { type Clock } from './clock.ts'
 import { type Cluster } from './cluster.ts'
+import { commitText } from './commit-text.ts'
 import { NotNow } from './positions.ts'
 
 /** A join waits for the slowest member and then a little more. */
@@ -17,11 +19,13 @@ const heartbeatTimeoutMsMax = 5_000
 export class GroupCalls {
   readonly #port: KafkaPort
   readonly #cluster: Cluster
+  readonly #clock: Clock
   readonly #settings: GroupSettings
   /** Partitions by topic, when this member last divided them. */
   #divided: ReadonlyMap<string, number> = new Map()
 
-  constructor(given: { port: KafkaPort; cluster: Cluster; settings: GroupSettings }) {
+  constructor(given: { port: KafkaPort; cluster: Cluster; clock: Clock; settings: GroupSettings }) {
+    this.#clock = given.clock
     this.#port = given.port
     this.#cluster = given.cluster
     this.#settings = given.settings
@@ -29,7 +33,7 @@ export class GroupCalls {
 
   async join(memberId: string): Promise<JoinAnswer> {
     const { group, sessionTimeoutMs, rebalanceTimeoutMs, subscriptions } = this.#settings
-    const metadata = encodeSubscription({ topics: subscriptions.map((each) => each.topic) })
+    const metadata = encodeSubscription({ topics: topicsOf(subscriptions) })
     return this.#call(
       'JoinGroup',
       {
@@ -64,7 +68,7 @@ export class GroupCalls {
     )
     if (answer.errorCode !== 0) return { errorCode: answer.errorCode, partitions: [] }
     const partitions = answer.assignment.length === 0 ? [] : decodeAssignment(answer.assignment)
-    const topics = new Set(this.#settings.subscriptions.map((each) => each.topic))
+    const topics = new Set(topicsOf(this.#settings.subscriptions))
     return { errorCode: 0, partitions: partitions.filter((at) => topics.has(at.topic)) }
   }
 
@@ -121,7 +125,7 @@ export class GroupCalls {
     { memberId, generation }: Identity,
     offsets: readonly CommitOffset[],
     isWanted: () => boolean,
-  ): Promise<(CommitOffset & { errorCode: number })[]> {
+  ): Promise<CommitResult[]> {
     const answer = await this.#call(
       'OffsetCommit',
       {
@@ -131,11 +135,11 @@ export class GroupCalls {
         groupInstanceId: null,
         topics: [...Map.groupBy(offsets, (each) => each.topic)].map(([name, each]) => ({
           name,
-          partitions: each.map(({ partition, offset, leaderEpoch, metadata }) => ({
+          partitions: each.map(({ partition, offset, leaderEpoch, marks }) => ({
             partitionIndex: partition,
             committedOffset: offset,
             committedLeaderEpoch: leaderEpoch,
-            committedMetadata: metadata,
+            committedMetadata: commitText(offset, marks, this.#clock),
           })),
         })),
       },
@@ -160,6 +164,11 @@ export class GroupCalls {
     if (!isWanted()) throw new NotNow(`${api} is out of date`)
     return this.#port.call(coordinator, api, request, options)
   }
+}
+
+/** A member reads its topics and all their delay topics. */
+function topicsOf(subscriptions: readonly SubscriptionSettings[]): string[] {
+  return subscriptions.flatMap(({ topic, delayTopics }) => [topic, ...delayTopics.map((each) => each.topic)])
 }
 
 function unknownAssignor(name: string | null): HoldfastError {

@@ -15,6 +15,8 @@ import {
 } from '../engine/status.ts'
 import { HoldfastError } from '../model/errors.ts'
 import { type Outcome } from '../model/outcome.ts'
+import { type Destination } from '../model/destination.ts'
+import { readHandedOff } from '../model/handed-off.ts'
 import { type KafkaRecord } from '../model/record.ts'
 import { type GroupSettings } from '../model/settings.ts'
 import { type TopicPartition } from '../model/topic-partition.ts'
@@ -22,10 +24,12 @@ import { type Emitter } from '../observe/emitter.ts'
 import { type HoldfastEventName, type HoldfastEvents } from '../observe/events.ts'
 import { type Logger } from '../observe/log.ts'
 import { Attempts, type RecordHandler } from './attempts.ts'
+import { type BrokerTime, runAtMs } from './broker-time.ts'
 import { type Clock, type Timer } from './clock.ts'
 import { type Cluster } from './cluster.ts'
 import { EffectQueue } from './effect-queue.ts'
 import { type OpenPort } from './environment.ts'
+import { type HandOffs } from './hand-off.ts'
 import { MemberRequests } from './member-requests.ts'
 
 export type MemberLoopParts = {
@@ -35,6 +39,9 @@ export type MemberLoopParts = {
   readonly clock: Clock
   readonly emitter: Emitter
   readonly handlers: ReadonlyMap<string, RecordHandler>
+  /** Writes records to our own topics. */
+  readonly handOffs: HandOffs
+  readonly brokerTime: BrokerTime
   /** What handlers log to. */
   readonly logger: Logger
   /** Going on is impossible. */
@@ -51,6 +58,8 @@ export class MemberLoop {
   readonly settings: GroupSettings
   readonly #clock: Clock
   readonly #port: OpenPort
+  readonly #handOffs: HandOffs
+  readonly #brokerTime: BrokerTime
   readonly #cluster: Cluster
   readonly #emitter: Emitter
   readonly #onFailed: (error: Error) => void
@@ -72,6 +81,8 @@ export class MemberLoop {
     this.settings = parts.settings
     this.#clock = parts.clock
     this.#port = parts.port
+    this.#handOffs = parts.handOffs
+    this.#brokerTime = parts.brokerTime
     this.#cluster = parts.cluster
     this.#emitter = parts.emitter
     this.#onFailed = parts.onFailed
@@ -80,6 +91,7 @@ export class MemberLoop {
       offset: (record: KafkaRecord) => record.offset,
       hasKey: (record: KafkaRecord) => record.hasKey,
       keyHash: (record: KafkaRecord) => record.keyHash(seed),
+      handedOff: (record: KafkaRecord) => this.#handedOff(record),
     }
     this.#flow = new MemberFlow(parts.settings, view, () => parts.clock.random())
     this.#attempts = new Attempts(parts.handlers, parts.logger, () => queueMicrotask(this.#drainEnded))
@@ -166,7 +178,7 @@ export class MemberLoop {
   /** A partition that another member has now is for that member to catch up with; one that a stop gave back is not. */
   #isDoneUpTo(name: string, end: number): boolean {
     const flow = this.#flow.partitions.get(name)
-    return flow === undefined ? !this.#flow.isEnding : flow.ledger.committable() >= end
+    return flow === undefined ? !this.#flow.isEnding : flow.committable() >= end
   }
 
   #owned(topic: string): TopicPartition[] {
@@ -271,6 +283,7 @@ export class MemberLoop {
       attemptFailed: (entry, error, retryInMs) => {
         this.#emit('attempt.failed', { ...attemptOf(group, entry), error: handlerError(error), retryInMs })
       },
+      handOff: (entry, destination) => void this.#handOff(entry, destination),
       blocked: (entry, error) => {
         this.#emit('partition.blocked', { group, at: placeOf(entry), offset: entry.offset, error: handlerError(error) })
       },
@@ -307,10 +320,34 @@ export class MemberLoop {
     this.#emit('record.ended', { group: this.settings.group, at: placeOf(entry), offset: entry.offset, outcome })
   }
 
+  // ── records of our own topics ──
+
+  /** Nothing is lost between the two steps: until the second one the record is unfinished, and whoever takes the partition
+   *  over meanwhile, or after our death, writes it again. */
+  async #handOff(entry: Entry<KafkaRecord>, destination: Destination): Promise<void> {
+    const { record, attempt: attempts, error } = entry
+    try {
+      const { group } = this.settings
+      await this.#handOffs.write({ record, at: placeOf(entry), group, attempts, error, destination })
+      this.#step({ kind: 'handedOff', entry })
+    } catch (failure) {
+      const isHopeless = failure instanceof HoldfastError && failure.code === 'RECORD_TOO_LARGE'
+      this.#step({ kind: 'handOffFailed', entry, error: failure, isHopeless })
+    }
+  }
+
+  /** What the headers of a record in a delay topic say, with its due time on our own clock. */
+  #handedOff(record: KafkaRecord): { attempts: number; dueMs: number } {
+    const told = readHandedOff(record.headers)
+    const waitMs = runAtMs(told, record.timestampMs) - this.#brokerTime.nowMs(this.#clock.epochMs())
+    // 0 would mean that it never had to wait.
+    return { attempts: told.attempts, dueMs: Math.max(1, this.#clock.monotonicMs() + waitMs) }
+  }
+
   // ── what the cluster says ──
 
   #tellLeaders(): void {
-    const leaders = this.settings.subscriptions.flatMap(({ topic }) => this.#leadersOf(topic))
+    const leaders = [...this.#flow.subscriptions.keys()].flatMap((topic) => this.#leadersOf(topic))
     this.#step({ kind: 'leaders', leaders })
     this.#requests.noticeNewPartitions()
   }

@@ -12,7 +12,9 @@ import { HoldfastError } from '../model/errors.ts'
 import { type NextOffset, startAt } from '../model/next-offset.ts'
 import { type GroupSettings, type StartFrom } from '../model/settings.ts'
 import { partitionName, type TopicPartition } from '../model/topic-partition.ts'
+import { type Clock } from './clock.ts'
 import { type Cluster, type LeaderView } from './cluster.ts'
+import { hasStartMark, readCommitText, startMark } from './commit-text.ts'
 
 /** Answers of the coordinator that say that we are no longer who we think we are. */
 export class RefusedByCoordinator extends Error {
@@ -44,15 +46,25 @@ const identityCodes: ReadonlySet<number> = new Set([
   kafkaErrors.FENCED_INSTANCE_ID,
 ])
 
+type Marks = Pick<StartPosition, 'inherited' | 'ignoredMarks'>
+
+const noMarks: Marks = { inherited: null, ignoredMarks: null }
+
+function ignored(reason: string): Marks {
+  return { inherited: null, ignoredMarks: reason }
+}
+
 type Committed = { readonly offset: number; readonly leaderEpoch: number; readonly metadata: string | null }
 
 export class Positions {
   readonly #port: KafkaPort
   readonly #cluster: Cluster
+  readonly #clock: Clock
   readonly #settings: GroupSettings
   readonly #from: ReadonlyMap<string, StartFrom>
 
-  constructor(given: { port: KafkaPort; cluster: Cluster; settings: GroupSettings }) {
+  constructor(given: { port: KafkaPort; cluster: Cluster; clock: Clock; settings: GroupSettings }) {
+    this.#clock = given.clock
     this.#port = given.port
     this.#cluster = given.cluster
     this.#settings = given.settings
@@ -164,7 +176,7 @@ export class Positions {
             partitionIndex: start.partition,
             committedOffset: start.position,
             committedLeaderEpoch: start.leaderEpoch,
-            committedMetadata: start.metadata,
+            committedMetadata: start.startMark,
           })),
         })),
       },
@@ -181,9 +193,26 @@ export class Positions {
     const position = startAt(committed.offset)
     const { leaderEpoch } = committed
     const cutAt = leaderEpoch < 0 ? null : await this.#endOfEpoch(at, leaderEpoch)
-    const known = { ...at, metadata: '', leaderEpoch }
-    if (cutAt === null || cutAt >= position) return { ...known, position, committed: position, cutFrom: null }
-    return { ...known, position: startAt(cutAt), committed: null, cutFrom: position }
+    const known = { ...at, startMark: '', leaderEpoch }
+    if (cutAt !== null && cutAt < position) {
+      return { ...known, ...noMarks, position: startAt(cutAt), committed: null, cutFrom: position }
+    }
+    return { ...known, ...(await this.#marksOf(at, committed)), position, committed: position, cutFrom: null }
+  }
+
+  /** What the commit says about the records above it, if it was made for this very log (R10): a text that was carried over
+   *  to another topic, or that outlived a reset or a cut, must never make us skip a record. */
+  async #marksOf(at: TopicPartition, { offset, metadata }: Committed): Promise<Marks> {
+    const written = readCommitText(metadata, this.#clock)
+    if (written === null) return noMarks
+    if (typeof written === 'string') return ignored(written)
+    if (written.committedOffset !== offset) return ignored('it was made for another offset')
+    // What is cached may be the id of a topic that was deleted meanwhile.
+    await this.#cluster.refresh('marks are to be trusted')
+    if (this.#cluster.topic(at.topic)?.topicId !== written.topicId) return ignored('it was made for another topic')
+    const end = written.leaderEpoch < 0 ? null : await this.#endOfEpoch(at, written.leaderEpoch)
+    if (end === null || end <= written.highest) return ignored('the log was cut below what it speaks of')
+    return { inherited: written.inherited, ignoredMarks: null }
   }
 
   /** Where to start on partitions that the group never committed. A partition that appeared after the group began starts
@@ -197,10 +226,10 @@ export class Positions {
     return Promise.all(
       partitions.map(async (at) => {
         const ofTopic = [...committed].filter(([name]) => name.startsWith(`${at.topic}/`))
-        const hasJustBegun = ofTopic.every(([, each]) => each.metadata === startMark(identity.generation))
+        const hasJustBegun = ofTopic.every(([, each]) => hasStartMark(each.metadata, identity.generation))
         const position = startAt(await this.#startOf(at, hasJustBegun))
-        const metadata = startMark(identity.generation)
-        return { ...at, position, committed: null, leaderEpoch: noEpoch, metadata, cutFrom: null }
+        const mark = startMark(identity.generation)
+        return { ...at, ...noMarks, position, committed: null, leaderEpoch: noEpoch, startMark: mark, cutFrom: null }
       }),
     )
   }
@@ -257,12 +286,6 @@ export class Positions {
     void this.#cluster.refresh(`${partitionName(at)} is not where it was`)
     return new NotNow(`${partitionName(at)}: ${errorCode === undefined ? 'no leader' : kafkaErrorName(errorCode)}`)
   }
-}
-
-/** What goes with every commit of the ownership that began a partition: the generation in which the group first saw it.
- *  Later owners commit without it. */
-function startMark(generation: number): string {
-  return `hf0:${generation}`
 }
 
 function onlyPartition(answer: ResponseOf<'ListOffsets'>): { errorCode: number; offset: number } | undefined {

@@ -6,9 +6,12 @@ import { type AppSettings, type GroupSettings } from '../model/settings.ts'
 import { type Emitter } from '../observe/emitter.ts'
 import { type Logger } from '../observe/log.ts'
 import { type RecordHandler } from './attempts.ts'
+import { BrokerTime } from './broker-time.ts'
 import { Cluster } from './cluster.ts'
 import { type Environment, type OpenPort } from './environment.ts'
+import { HandOffs } from './hand-off.ts'
 import { MemberLoop, type MemberResult } from './member-loop.ts'
+import { type OwnTopics, prepareOwnTopics } from './own-topics.ts'
 import { Producer } from './producer.ts'
 import { wait } from './wait.ts'
 
@@ -31,6 +34,10 @@ export type StopResult = {
   readonly abandoned: number
 }
 
+type OpenGroup = Connection & { readonly settings: GroupSettings; readonly ownTopics: OwnTopics }
+
+type Connection = { readonly port: OpenPort; readonly cluster: Cluster }
+
 /** How long a topic may be missing at the start: metadata of a topic that was just made takes a moment to spread. */
 const topicPatienceMs = 2_000
 const topicRetryMs = 100
@@ -41,6 +48,7 @@ export class RunningApp {
   readonly #ports: OpenPort[] = []
   readonly #clusters: Cluster[] = []
   readonly #starting = new AbortController()
+  readonly #closing = new AbortController()
   #producer: Producer | null = null
 
   constructor(parts: RunningAppParts) {
@@ -52,11 +60,12 @@ export class RunningApp {
   async start(): Promise<void> {
     const { settings } = this.#parts
     try {
-      const [producer, ...members] = await Promise.all([
-        this.#openProducer(),
-        ...settings.groups.map((group) => this.#openMember(group)),
+      const [producing, ...connected] = await Promise.all([
+        this.#connect(),
+        ...settings.groups.map((group) => this.#openGroup(group)),
       ])
-      this.#producer = producer
+      const { handOffs, brokerTime } = this.#openProducer(producing, connected)
+      const members = connected.map((each) => this.#memberOf(each, handOffs, brokerTime))
       for (const member of members) this.#members.set(member.settings.group, member)
       for (const member of members) member.start()
     } catch (error) {
@@ -65,7 +74,7 @@ export class RunningApp {
     }
   }
 
-  async #connect(): Promise<{ port: OpenPort; cluster: Cluster }> {
+  async #connect(): Promise<Connection> {
     const { settings, environment, emitter } = this.#parts
     const port = await environment.openPort({
       clientId: settings.clientId,
@@ -80,24 +89,60 @@ export class RunningApp {
     return { port, cluster }
   }
 
-  async #openProducer(): Promise<Producer> {
+  /** One producer for what the user sends and for records that leave their partition. */
+  #openProducer({ port, cluster }: Connection, groups: readonly OpenGroup[]): { handOffs: HandOffs; brokerTime: BrokerTime } {
     const { settings, environment, emitter } = this.#parts
-    const { port, cluster } = await this.#connect()
-    return new Producer({ port, cluster, clock: environment.clock, settings: settings.producer, emit: emitter.emit })
+    const { clock } = environment
+    const producer = new Producer({ port, cluster, clock, settings: settings.producer, emit: emitter.emit })
+    this.#producer = producer
+    const delayTopics = settings.groups.flatMap(({ subscriptions }) => subscriptions.flatMap((each) => each.delayTopics))
+    const own = new Set(delayTopics.map(({ topic }) => topic))
+    const brokerTime = new BrokerTime()
+    const handOffs = new HandOffs({
+      producer,
+      cluster,
+      clock,
+      brokerTime,
+      isOwnTopic: (topic) => own.has(topic),
+      // Each group knows of its own topics only.
+      ensure: async (topic) => void (await Promise.all(groups.map(({ ownTopics }) => ownTopics.ensure(topic)))),
+      signal: this.#closing.signal,
+    })
+    return { handOffs, brokerTime }
   }
 
-  async #openMember(settings: GroupSettings): Promise<MemberLoop> {
-    const { environment, emitter, logger, handlers, onFailed } = this.#parts
-    const { port, cluster } = await this.#connect()
-    const topics = settings.subscriptions.map((each) => each.topic)
+  async #openGroup(wanted: GroupSettings): Promise<OpenGroup> {
+    const { environment, logger } = this.#parts
+    const connection = await this.#connect()
+    const { cluster, port } = connection
+    const topics = wanted.subscriptions.map((each) => each.topic)
     cluster.track(topics)
     await this.#findTopics(cluster, topics)
+    const { clock } = environment
+    const { requestTimeoutMs } = wanted
+    const { signal } = this.#starting
+    const timeoutMs = this.#parts.settings.startTimeoutMs
+    const ownTopics = await prepareOwnTopics({ port, cluster, clock, requestTimeoutMs, timeoutMs, signal }, wanted)
+    for (const warning of ownTopics.warnings) logger.warn({ group: wanted.group }, warning)
+    const settings = withDeadLetters(wanted, ownTopics)
+    const delayTopics = settings.subscriptions.flatMap((each) => each.delayTopics.map(({ topic }) => topic))
+    if (delayTopics.length > 0) {
+      cluster.track(delayTopics)
+      await cluster.refresh('the delay topics are there')
+    }
+    return { ...connection, settings, ownTopics }
+  }
+
+  #memberOf({ port, cluster, settings }: OpenGroup, handOffs: HandOffs, brokerTime: BrokerTime): MemberLoop {
+    const { environment, emitter, logger, handlers, onFailed } = this.#parts
     return new MemberLoop({
       settings,
       port,
       cluster,
       clock: environment.clock,
       emitter,
+      handOffs,
+      brokerTime,
       logger,
       handlers: handlers.get(settings.group) ?? new Map(),
       onFailed,
@@ -170,11 +215,20 @@ export class RunningApp {
   /** Ends everything at once, without commits. */
   close(): void {
     this.#starting.abort()
+    this.#closing.abort()
     this.#producer?.close()
     for (const member of this.#members.values()) member.close()
     for (const cluster of this.#clusters) cluster.close()
     for (const port of this.#ports) port.close()
   }
+}
+
+/** A dead-letter topic that nobody asked for is used if it is there or may be made. */
+function withDeadLetters(settings: GroupSettings, { deadLetterTopics }: OwnTopics): GroupSettings {
+  const subscriptions = settings.subscriptions.map((each) =>
+    (deadLetterTopics.get(each.topic) ?? null) === null ? { ...each, deadLetters: null } : each,
+  )
+  return { ...settings, subscriptions }
 }
 
 function sumOf(results: readonly MemberResult[], isFlushed: boolean): StopResult {

@@ -1,0 +1,53 @@
+/** What the commit metadata of earlier owners says about the records from the committed offset up (R10), while they are read
+ *  again: which of them are finished, and which have failed attempts behind them. Whether it may be believed was decided
+ *  before it got here. */
+import { nextAfter, type NextOffset } from '../model/next-offset.ts'
+import { type CompletionMap } from './completion-map.ts'
+
+export type FailedBefore = { readonly attempts: number; readonly dueMs: number }
+
+export class InheritedMarks {
+  readonly finished: CompletionMap
+  readonly #failed: ReadonlyMap<number, FailedBefore>
+
+  constructor(finished: CompletionMap, failed: ReadonlyMap<number, FailedBefore>) {
+    this.finished = finished
+    this.#failed = failed
+  }
+
+  isFinished(offset: number): boolean {
+    return this.finished.has(offset)
+  }
+
+  failedBefore(offset: number): FailedBefore | undefined {
+    return this.#failed.get(offset)
+  }
+
+  /** The highest offset that is said to be finished; −1 when none is. */
+  get highestFinished(): number {
+    return this.finished.highest ?? -1
+  }
+
+  /** The first offset from `position` up that is not finished. */
+  skipFinished(position: NextOffset): NextOffset {
+    for (const { start, end } of this.finished.ranges()) {
+      if (start > position) break
+      if (end > position) return nextAfter(end - 1)
+    }
+    return position
+  }
+
+  /** The offsets from `position` up to the highest finished one that are not finished, ascending. */
+  *unfinishedFrom(position: number): Generator<number> {
+    let offset = position
+    for (const { start, end } of this.finished.ranges()) {
+      for (; offset < start; offset++) yield offset
+      offset = Math.max(offset, end)
+    }
+  }
+
+  /** Failed records from `position` up, ascending. */
+  *failedFrom(position: number): Generator<{ readonly offset: number } & FailedBefore> {
+    for (const [offset, before] of this.#failed) if (offset >= position) yield { offset, ...before }
+  }
+}

@@ -1,0 +1,63 @@
+/** Turns what a commit tells into the text that Kafka keeps with the offset, and back. The engine counts time from some start
+ *  of its own; the text outlives this process, so due times in it are those of the calendar.
+ *
+ *      [hf0:<generation>] [hf1…]      the start mark, then the marks, each left out when there is nothing to say */
+import { decodeCommitMetadata, encodeCommitMetadata } from '../engine/commit-metadata.ts'
+import { type CommitMarks } from '../engine/commit-marks.ts'
+import { type FailedBefore, InheritedMarks } from '../engine/inherited-marks.ts'
+import { type Clock } from './clock.ts'
+
+const separator = ' '
+const startPrefix = 'hf0:'
+
+/** The generation in which the group first saw a partition: it goes with every commit of the ownership that began it. */
+export function startMark(generation: number): string {
+  return `${startPrefix}${generation}`
+}
+
+export function hasStartMark(metadata: string | null, generation: number): boolean {
+  return metadata !== null && metadata.split(separator, 1)[0] === startMark(generation)
+}
+
+export function commitText(offset: number, marks: CommitMarks, clock: Clock): string {
+  const { topicId, leaderEpoch, unfinished, highestFinished } = marks
+  const epochFromMonotonicMs = clock.epochMs() - clock.monotonicMs()
+  const parked = marks.failed.map((each) => ({
+    offset: each.offset,
+    attempt: each.attempts,
+    dueAtMs: Math.max(0, Math.ceil(each.dueMs + epochFromMonotonicMs)),
+  }))
+  const start = marks.startMark === '' ? '' : marks.startMark + separator
+  const text = encodeCommitMetadata(
+    { topicId, committedOffset: offset, leaderEpoch, unfinished, highestFinished, parked },
+    { lengthMax: marks.lengthMax - start.length },
+  )
+  return text === '' ? marks.startMark : start + text
+}
+
+/** Marks that were written for one topic, offset and epoch; whether they still hold, only the broker can say. */
+export type WrittenMarks = {
+  readonly topicId: string
+  readonly committedOffset: number
+  readonly leaderEpoch: number
+  /** The highest offset that something is said about. */
+  readonly highest: number
+  readonly inherited: InheritedMarks
+}
+
+/** Null when the text says nothing; a sentence when what it says cannot be read. */
+export function readCommitText(metadata: string | null, clock: Clock): WrittenMarks | string | null {
+  const text = metadata?.startsWith(startPrefix) === true ? metadata.slice(metadata.indexOf(separator) + 1) : metadata
+  if (text === null || text.startsWith(startPrefix)) return null
+  const decoded = decodeCommitMetadata(text)
+  if (!decoded.ok) return decoded.reason === 'damaged' ? 'its text is damaged' : null
+  const { topicId, committedOffset, leaderEpoch, finished, parked } = decoded
+  const epochFromMonotonicMs = clock.epochMs() - clock.monotonicMs()
+  const failed = new Map<number, FailedBefore>()
+  for (const { offset, attempt: attempts, dueAtMs } of parked) {
+    // 0 would mean that it never had to wait.
+    failed.set(offset, { attempts, dueMs: Math.max(1, dueAtMs - epochFromMonotonicMs) })
+  }
+  const highest = Math.max(finished.highest ?? -1, parked.at(-1)?.offset ?? -1)
+  return { topicId, committedOffset, leaderEpoch, highest, inherited: new InheritedMarks(finished, failed) }
+}
