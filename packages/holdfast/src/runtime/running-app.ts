@@ -64,6 +64,8 @@ export class RunningApp {
         this.#connect(),
         ...settings.groups.map((group) => this.#openGroup(group)),
       ])
+      // One group may read what another one has only now seen to.
+      await Promise.all(connected.map((group) => this.#trackAll(group)))
       const { handOffs, brokerTime } = this.#openProducer(producing, connected)
       const members = connected.map((each) => this.#memberOf(each, handOffs, brokerTime))
       for (const member of members) this.#members.set(member.settings.group, member)
@@ -115,22 +117,25 @@ export class RunningApp {
     const { environment, logger } = this.#parts
     const connection = await this.#connect()
     const { cluster, port } = connection
-    const topics = wanted.subscriptions.map((each) => each.topic)
-    cluster.track(topics)
-    await this.#findTopics(cluster, topics)
+    const own = new Set(this.#parts.settings.groups.flatMap(ownTopicsOf))
+    const sources = wanted.subscriptions.map((each) => each.topic).filter((topic) => !own.has(topic))
+    cluster.track(sources)
+    await this.#findTopics(cluster, sources)
     const { clock } = environment
     const { requestTimeoutMs } = wanted
     const { signal } = this.#starting
     const timeoutMs = this.#parts.settings.startTimeoutMs
     const ownTopics = await prepareOwnTopics({ port, cluster, clock, requestTimeoutMs, timeoutMs, signal }, wanted)
     for (const warning of ownTopics.warnings) logger.warn({ group: wanted.group }, warning)
-    const settings = withDeadLetters(wanted, ownTopics)
-    const delayTopics = settings.subscriptions.flatMap((each) => each.delayTopics.map(({ topic }) => topic))
-    if (delayTopics.length > 0) {
-      cluster.track(delayTopics)
-      await cluster.refresh('the delay topics are there')
-    }
-    return { ...connection, settings, ownTopics }
+    return { ...connection, settings: withDeadLetters(wanted, ownTopics), ownTopics }
+  }
+
+  async #trackAll({ cluster, settings }: OpenGroup): Promise<void> {
+    const { subscriptions } = settings
+    const delayTopics = subscriptions.flatMap((each) => each.delayTopics.map(({ topic }) => topic))
+    const topics = subscriptions.map((each) => each.topic)
+    cluster.track([...topics, ...delayTopics])
+    await this.#findTopics(cluster, topics)
   }
 
   #memberOf({ port, cluster, settings }: OpenGroup, handOffs: HandOffs, brokerTime: BrokerTime): MemberLoop {
@@ -221,6 +226,13 @@ export class RunningApp {
     for (const cluster of this.#clusters) cluster.close()
     for (const port of this.#ports) port.close()
   }
+}
+
+function ownTopicsOf({ subscriptions }: GroupSettings): string[] {
+  return subscriptions.flatMap(({ delayTopics, deadLetters }) => [
+    ...delayTopics.map(({ topic }) => topic),
+    ...(deadLetters === null ? [] : [deadLetters.topic]),
+  ])
 }
 
 /** A dead-letter topic that nobody asked for is used if it is there or may be made. */
