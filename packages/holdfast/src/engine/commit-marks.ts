@@ -21,26 +21,31 @@ export type CommitMarks = {
   readonly failed: readonly FailedRecord[]
 }
 
+/** A few dozen records wait in place at a time; more of them would take the room of the map (R10). */
+const failedMax = 64
+
 /** What it is collected from: a partition during one ownership. */
 type MarkedPartition<R> = {
   readonly leader: { readonly topicId: string } | null
   readonly lastFetchedEpoch: number
   readonly startMark: string
-  readonly metadataLengthMax: number
   readonly ledger: { readonly oldest: Entry<R> | null; readonly position: number; readonly highestFinished: number }
-  readonly delayMs: number | null
   committable(): number
 }
 
-export function marksOf<R>(partition: MarkedPartition<R>, inherited: InheritedMarks | null): CommitMarks {
-  const { ledger, delayMs } = partition
+export function marksOf<R>(
+  partition: MarkedPartition<R>,
+  inherited: InheritedMarks | null,
+  lengthMax: number,
+): CommitMarks {
+  const { ledger, startMark } = partition
   const line = partition.committable()
   const unfinished: number[] = []
   const failed: FailedRecord[] = []
   for (let entry = ledger.oldest; entry !== null; entry = entry.newer) {
     unfinished.push(entry.offset)
-    // A blocked record begins anew: whoever restarts us has looked at it. In a delay topic its headers tell its past.
-    if (entry.failures > 0 && entry.state !== 'blocked' && delayMs === null) {
+    // A blocked record begins anew: whoever restarts us has looked at it.
+    if (entry.failures > entry.attemptsTold && entry.state !== 'blocked') {
       failed.push({ offset: entry.offset, attempts: entry.failures, dueMs: entry.dueMs })
     }
   }
@@ -50,6 +55,7 @@ export function marksOf<R>(partition: MarkedPartition<R>, inherited: InheritedMa
     for (const offset of inherited.unfinishedFrom(Math.max(ledger.position, line))) unfinished.push(offset)
   }
   if (inherited !== null) failed.push(...inherited.failedFrom(ledger.position))
-  const { startMark, lastFetchedEpoch: leaderEpoch, metadataLengthMax: lengthMax } = partition
-  return { topicId: partition.leader?.topicId ?? '', leaderEpoch, startMark, lengthMax, unfinished, highestFinished, failed }
+  const topicId = partition.leader?.topicId ?? ''
+  const leaderEpoch = Math.max(partition.lastFetchedEpoch, inherited?.leaderEpoch ?? -1)
+  return { topicId, leaderEpoch, startMark, lengthMax, unfinished, highestFinished, failed: failed.slice(0, failedMax) }
 }

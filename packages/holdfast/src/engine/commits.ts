@@ -10,6 +10,9 @@ import { kafkaErrorName, kafkaErrors } from '../model/kafka-errors.ts'
 import { isCoordinatorElsewhere } from './group-codes.ts'
 import { type PartitionFlow } from './partition-flow.ts'
 
+/** The broker's default of `offset.metadata.max.bytes`. */
+const metadataLengthDefault = 4_096
+
 type Sent = {
   readonly epoch: number
   readonly changes: number
@@ -30,6 +33,8 @@ const fencing: ReadonlySet<number> = new Set([
 export class Commits<R> {
   readonly rhythm: CommitRhythm
   #sentAtMs = 0
+  /** The brokers take metadata of at most this many UTF-16 units; halved when they say that it is too long. */
+  #metadataLengthMax = metadataLengthDefault
   /** What the request in flight says, by partition: an acknowledgement counts for that ownership only. */
   #sent = new Map<string, Sent>()
 
@@ -56,7 +61,7 @@ export class Commits<R> {
     for (const flow of partitions) {
       if (!flow.isDirty) continue
       const { topic, partition, epoch, changes } = flow
-      const marks = flow.marks()
+      const marks = flow.marks(this.#metadataLengthMax)
       const { finished } = flow.ledger
       offsets.push({ topic, partition, offset: flow.committable(), leaderEpoch: flow.committableEpoch, marks })
       this.#sent.set(partitionName(flow), { epoch, changes, finished, marks })
@@ -79,14 +84,13 @@ export class Commits<R> {
     nowMs: number,
     effects: MemberEffects<R>,
   ): Refusal {
+    let isTooLong = false
     let refusedWith = 0
     let acknowledged = 0
     for (const result of results) {
       const name = partitionName(result)
       const flow = partitions.get(name)
-      if (result.errorCode === kafkaErrors.OFFSET_METADATA_TOO_LARGE && flow !== undefined) {
-        flow.metadataLengthMax = Math.floor(flow.metadataLengthMax / 2)
-      }
+      if (result.errorCode === kafkaErrors.OFFSET_METADATA_TOO_LARGE) isTooLong = true
       if (result.errorCode !== 0) {
         refusedWith = refusedWith === 0 || fencing.has(result.errorCode) ? result.errorCode : refusedWith
         continue
@@ -99,6 +103,8 @@ export class Commits<R> {
       flow.markedFailures = new Map(sent.marks.failed.map(({ offset, attempts }) => [offset, attempts]))
       acknowledged += 1
     }
+    // Once for the request, not once for each of its partitions.
+    if (isTooLong) this.#metadataLengthMax = Math.floor(this.#metadataLengthMax / 2)
     if (acknowledged > 0) {
       effects.emit('commit.acknowledged', { group, partitions: acknowledged, durationMs: nowMs - this.#sentAtMs })
     }

@@ -168,7 +168,14 @@ export class Departure<R> {
       const abandoned = flow.ledger.size
       const { forgottenAttempts } = flow
       close(flow)
-      effects.emit('partition.revoked', { group, at: { topic, partition }, epoch, committed, abandoned, forgottenAttempts })
+      effects.emit('partition.revoked', {
+        group,
+        at: { topic, partition },
+        epoch,
+        committed,
+        abandoned,
+        forgottenAttempts,
+      })
     }
     this.#forget()
     roundEnded()

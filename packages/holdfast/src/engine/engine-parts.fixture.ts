@@ -59,7 +59,7 @@ export function partitionFlow(
 export function feed(flow: PartitionFlow<TestRecord>, chunk: Chunk<TestRecord>): Entry<TestRecord>[] {
   const startable: Entry<TestRecord>[] = []
   flow.receive(chunk)
-  flow.refill((entry) => startable.push(entry))
+  flow.refill(0, (entry) => startable.push(entry))
   return startable
 }
 

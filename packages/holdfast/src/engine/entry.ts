@@ -42,6 +42,8 @@ export class Entry<R> {
   phase: AttemptPhase = 'none'
   /** Attempts started so far, those of earlier ownerships and in other topics of ours included. */
   attempt = 0
+  /** How many of them its own headers tell of. */
+  attemptsTold = 0
   /** When it entered its state. */
   sinceMs = 0
   /** When a waiting or parked entry may start; 0 for one that never had to wait. */

@@ -25,6 +25,8 @@ export type FetchedPartition<R> = {
   readonly corruption: string | null
 }
 
+/** Records that wait for their time may hold this much of the room: they would keep everything else from being read. */
+const windowShareMax = 0.25
 const retryDelay = { firstMs: 100, maxMs: 5_000 }
 
 export class Fetches<R> {
@@ -80,8 +82,14 @@ export class Fetches<R> {
     nowMs: number,
   ): Map<number, { targets: FetchTarget[]; isPressed: boolean }> {
     const byNode = new Map<number, { targets: FetchTarget[]; isPressed: boolean }>()
+    const areWindowsFull = this.#windowBytes(partitions) >= this.#settings.heldBytesMax * windowShareMax
     for (const flow of partitions.values()) {
       if (flow.leader === null) continue
+      if (flow.delayMs !== null && areWindowsFull) {
+        // Room comes back with any record that ends, so every step looks again.
+        this.#hasChanged = true
+        continue
+      }
       const { nodeId, leaderEpoch, topicId } = flow.leader
       const row = byNode.get(nodeId) ?? { targets: [], isPressed: false }
       byNode.set(nodeId, row)
@@ -97,6 +105,13 @@ export class Fetches<R> {
       row.targets.push({ topic, topicId, partition, epoch, fetchOffset: fetchPosition, leaderEpoch })
     }
     return byNode
+  }
+
+  /** What is read of delay topics. */
+  #windowBytes(partitions: ReadonlyMap<string, PartitionFlow<R>>): number {
+    let bytes = 0
+    for (const flow of partitions.values()) if (flow.delayMs !== null) bytes += flow.heldBytes
+    return bytes
   }
 
   #roomFor(partitions: ReadonlyMap<string, PartitionFlow<R>>): number {

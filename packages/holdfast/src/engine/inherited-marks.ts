@@ -8,10 +8,13 @@ export type FailedBefore = { readonly attempts: number; readonly dueMs: number }
 
 export class InheritedMarks {
   readonly finished: CompletionMap
+  /** Nothing that they speak of was written in a later epoch of the log. */
+  readonly leaderEpoch: number
   readonly #failed: ReadonlyMap<number, FailedBefore>
 
-  constructor(finished: CompletionMap, failed: ReadonlyMap<number, FailedBefore>) {
+  constructor(finished: CompletionMap, failed: ReadonlyMap<number, FailedBefore>, leaderEpoch: number) {
     this.finished = finished
+    this.leaderEpoch = leaderEpoch
     this.#failed = failed
   }
 
@@ -26,6 +29,18 @@ export class InheritedMarks {
   /** The highest offset that is said to be finished; −1 when none is. */
   get highestFinished(): number {
     return this.finished.highest ?? -1
+  }
+
+  /** Failed attempts by offset. */
+  failures(): ReadonlyMap<number, number> {
+    return new Map([...this.#failed].map(([offset, { attempts }]) => [offset, attempts]))
+  }
+
+  /** The highest offset that they speak of; −1 when they say nothing. */
+  get highest(): number {
+    let highest = this.highestFinished
+    for (const offset of this.#failed.keys()) highest = Math.max(highest, offset)
+    return highest
   }
 
   /** The first offset from `position` up that is not finished. */

@@ -11,6 +11,7 @@ export class Ledger<R> {
   #position: NextOffset
   #accepted = 0
   #size = 0
+  #passed = 0
   #highestFinished = -1
 
   /** `position` is the first offset that is expected. */
@@ -35,6 +36,7 @@ export class Ledger<R> {
     if (offset < this.#position) throw new RangeError(`offset ${offset} is below ${this.#position}`)
     this.#position = nextAfter(offset)
     this.#accepted += 1
+    this.#passed += 1
     if (offset > this.#highestFinished) this.#highestFinished = offset
   }
 
@@ -85,9 +87,9 @@ export class Ledger<R> {
     return this.#accepted
   }
 
-  /** How many records are finished. */
+  /** How many entries were finished; those that needed none are not counted. */
   get finished(): number {
-    return this.#accepted - this.#size
+    return this.#accepted - this.#passed - this.#size
   }
 
   /** The highest offset that was finished; −1 before the first. */

@@ -309,6 +309,8 @@ export class MemberFlow<R> {
   #handOff(): void {
     if (!this.membership.holdsLease(this.#nowMs)) return
     for (const flow of this.#leaving) {
+      // The last commit is on its way: what is stored now would be handled again by the next owner all the same.
+      if (flow.isQuiet && this.#departure.isHandingBack) continue
       for (let entry = flow.handOffs.take(this.#nowMs); entry !== null; entry = flow.handOffs.take(this.#nowMs)) {
         if (entry.destination !== null) this.#effects.handOff(entry, entry.destination)
       }
@@ -320,7 +322,7 @@ export class MemberFlow<R> {
   #handedOff(entry: Entry<R>): void {
     const { owner: flow, destination } = entry
     const subscription = this.#subscriptionOf(entry)
-    flow.handOffs.stored()
+    flow.handOffs.stored(entry)
     // The next owner will write it again: that is a repetition, not a loss.
     if (flow.isOver || destination === null) return
     subscription.finish(entry, destination.outcome, this.#nowMs)
@@ -339,15 +341,23 @@ export class MemberFlow<R> {
     const { owner: flow, destination } = entry
     if (flow.isOver || destination === null) return
     if (isHopeless && destination.outcome === 'retried') {
-      flow.handOffs.dropped()
+      flow.handOffs.dropped(entry)
       this.#subscriptionOf(entry).giveUp(entry, error, this.#nowMs, this.#effects)
+      this.#commits.rhythm.note(0, this.#nowMs)
       this.#afterFailure(flow)
       return
     }
     const retryInMs = flow.handOffs.failed(entry, error, this.#nowMs, this.#random)
     const { group } = this.settings
     const to = destination.topic
-    this.#effects.emit('record.handOffFailed', { group, at: at(flow), offset: entry.offset, to, reason: describeThrown(error), retryInMs })
+    this.#effects.emit('record.handOffFailed', {
+      group,
+      at: at(flow),
+      offset: entry.offset,
+      to,
+      reason: describeThrown(error),
+      retryInMs,
+    })
     this.#afterFailure(flow)
   }
 
@@ -356,6 +366,7 @@ export class MemberFlow<R> {
     const subscription = this.subscriptions.get(flow.topic)
     if (subscription === undefined) return
     if (flow.ledger.size <= flow.bufferedRecordsMax / 2) this.#decode(flow, subscription)
+    if (flow.needsRetryPause && flow.pause('retry')) this.#tellPaused(flow, 'retry')
     if (!flow.needsRetryPause && flow.unreadable === null && flow.resume('retry')) {
       this.#tellResumed(flow, 'retry')
       for (const entry of flow.takeWithheld()) subscription.enqueue(entry)
@@ -371,7 +382,7 @@ export class MemberFlow<R> {
 
   #decode(flow: PartitionFlow<R>, subscription: SubscriptionFlow<R>): void {
     const before = flow.committable()
-    flow.refill(subscription.enqueue)
+    flow.refill(this.#nowMs, subscription.enqueue)
     if (flow.unreadable !== null && flow.pause('retry')) {
       const { group } = this.settings
       this.#effects.emit('fetch.corrupt', {

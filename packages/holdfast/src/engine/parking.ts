@@ -1,5 +1,5 @@
-/** Entries that wait in place for their next attempt, soonest due first: a binary heap. An entry whose partition left
- *  stays in the heap until it is due and is thrown away then; taking it out earlier would cost a search. */
+/** Entries that wait for their time, soonest due first: a binary heap. Those of a partition that left are swept out at once:
+ *  in a delay topic they would be kept alive, with the bytes that they were read from, for up to an hour. */
 import { type Entry } from './entry.ts'
 
 export class Parking<R> {
@@ -21,6 +21,14 @@ export class Parking<R> {
       at = above
     }
     heap[at] = entry
+  }
+
+  /** Throws away what belongs to ownerships that are over. */
+  sweep(): void {
+    const kept = this.#heap.filter((entry) => !entry.owner.isOver)
+    if (kept.length === this.#heap.length) return
+    this.#heap.length = 0
+    for (const entry of kept) this.add(entry)
   }
 
   /** Removes and returns the soonest entry if it is due. */

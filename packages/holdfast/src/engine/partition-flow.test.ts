@@ -321,7 +321,7 @@ test('held bytes, buffer, order and line agree with lists of chunks and records'
           unfinished.delete(entry.offset)
           for (const chunk of chunks) chunk.unfinished.delete(entry.offset)
           flow.finish(entry, 'done')
-          flow.refill((next) => accepted.push(next))
+          flow.refill(0, (next) => accepted.push(next))
         }
         const held = chunks.filter((chunk) => chunk.unfinished.size > 0)
         expect(flow.heldBytes).toBe(held.reduce((sum, chunk) => sum + chunk.bytes, 0))

@@ -41,8 +41,6 @@ const windowRecordsMax = 1_000
 /** Bounds of what may pile up above one stuck record, in offsets and in finished records (R8). */
 const spanMax = 1_000_000
 const finishedAboveMax = 100_000
-/** The broker's default of `offset.metadata.max.bytes`, which counts UTF-16 units. */
-const metadataLengthDefault = 4_096
 
 export class PartitionFlow<R> {
   readonly topic: string
@@ -56,7 +54,7 @@ export class PartitionFlow<R> {
   /** Goes with every commit of this ownership, before the marks. */
   readonly startMark: string
   readonly handOffs: HandOffs<R> = new HandOffs()
-  readonly #inherited: InheritedMarks | null
+  #inherited: InheritedMarks | null
   readonly #lanes: Lanes<R>
   readonly #view: RecordView<R>
   readonly #chunks: Chunk<R>[] = []
@@ -75,8 +73,6 @@ export class PartitionFlow<R> {
   told = 0
   /** The failed attempts that the last acknowledged commit tells of, by offset. */
   markedFailures: ReadonlyMap<number, number> = new Map()
-  /** The broker takes commit metadata of at most this many UTF-16 units. */
-  metadataLengthMax = metadataLengthDefault
   /** Leader epoch of the last batch that was received; −1 before the first. */
   lastFetchedEpoch: number
   leader: { readonly nodeId: number; readonly leaderEpoch: number; readonly topicId: string } | null = null
@@ -127,6 +123,7 @@ export class PartitionFlow<R> {
     this.startMark = given.startMark
     this.delayMs = given.delayMs
     this.#inherited = given.inherited
+    this.markedFailures = given.inherited?.failures() ?? new Map()
     this.lastFetchedEpoch = given.leaderEpoch
     this.#lanes = lanesFor(given.settings.order)
     for (const leftover of given.leftovers) {
@@ -146,13 +143,13 @@ export class PartitionFlow<R> {
 
   /** Turns received bytes into entries while there is room; `startable` gets those with nothing ahead in their lane. Bytes
    *  that cannot be decoded make the partition unreadable: it keeps what it has and takes nothing further. */
-  refill(startable: (entry: Entry<R>) => void): void {
+  refill(nowMs: number, startable: (entry: Entry<R>) => void): void {
     let chunk = this.#chunks[0]
     while (chunk !== undefined && this.unreadable === null) {
       const room = this.bufferedRecordsMax - this.ledger.size
       if (room <= 0 || this.#isAtBound) return
       const records = this.#take(chunk, room)
-      for (const record of records) this.#accept(record, chunk, startable)
+      for (const record of records) this.#accept(record, chunk, nowMs, startable)
       if (this.unreadable !== null) return
       // Only an empty slice says that nothing is left: a short one may end before bytes that make no sense.
       if (records.length > 0) continue
@@ -173,13 +170,13 @@ export class PartitionFlow<R> {
     }
   }
 
-  #accept(record: R, chunk: Chunk<R>, startable: (entry: Entry<R>) => void): void {
+  #accept(record: R, chunk: Chunk<R>, nowMs: number, startable: (entry: Entry<R>) => void): void {
     const offset = this.#view.offset(record)
     if (offset < this.ledger.position) {
       this.counts.stale += 1
       return
     }
-    if (this.#inherited?.isFinished(offset) === true) {
+    if (this.#isInheritedAsFinished(offset)) {
       this.counts.alreadyDone += 1
       this.ledger.pass(offset)
       return
@@ -187,6 +184,7 @@ export class PartitionFlow<R> {
     const hasLane = this.settings.order === 'key' && this.#view.hasKey(record)
     const laneId = hasLane ? this.#view.keyHash(record) : 0
     const entry = new Entry(record, offset, laneId, hasLane, this.ledger.accepted, chunk, this)
+    entry.sinceMs = nowMs
     chunk.unfinished += 1
     this.ledger.add(entry)
     if (this.delayMs !== null) this.#wait(entry)
@@ -199,9 +197,18 @@ export class PartitionFlow<R> {
     if (entry.state === 'waiting' || this.#lanes.add(entry)) startable(entry)
   }
 
+  /** What earlier owners said is forgotten behind the last record of which they said anything. */
+  #isInheritedAsFinished(offset: number): boolean {
+    if (this.#inherited === null) return false
+    if (offset <= this.#inherited.highest) return this.#inherited.isFinished(offset)
+    this.#inherited = null
+    return false
+  }
+
   #wait(entry: Entry<R>): void {
     const { attempts, dueMs } = this.#view.handedOff(entry.record)
     entry.attempt = attempts
+    entry.attemptsTold = attempts
     entry.dueMs = dueMs
     entry.state = 'waiting'
     this.waiting += 1
@@ -236,8 +243,9 @@ export class PartitionFlow<R> {
 
   /** Whether a first or further attempt of this entry may start now, as far as the partition is concerned. */
   mayStart(entry: Entry<R>): boolean {
-    if (this.isOver || this.blocked > 0 || this.#pauses.has('user')) return false
-    if (entry.attempt === 0 && (this.isParkingStuck || this.handOffs.failures > 0)) return false
+    // While nothing can be written elsewhere, whatever starts may fail and then has nowhere to go either.
+    if (this.isOver || this.blocked > 0 || this.isLeavingStuck || this.#pauses.has('user')) return false
+    if (entry.attempt === 0 && this.isParkingStuck) return false
     return this.#finishUpTo === null || entry.offset <= this.#finishUpTo
   }
 
@@ -258,7 +266,12 @@ export class PartitionFlow<R> {
   /** Whether retries ask for a pause of the intake: parking is stuck, a record is out of attempts, or records that leave
    *  cannot be written. */
   get needsRetryPause(): boolean {
-    return this.blocked > 0 || this.isParkingStuck || this.handOffs.failures > 0
+    return this.blocked > 0 || this.isParkingStuck || this.isLeavingStuck
+  }
+
+  /** Records that leave cannot be written. */
+  get isLeavingStuck(): boolean {
+    return this.handOffs.failing > 0
   }
 
   /** Decoded records that may wait or run at once. */
@@ -332,7 +345,9 @@ export class PartitionFlow<R> {
 
   /** Leader epoch to commit with: that of the record at the line, which is never lower than that of the one below it. */
   get committableEpoch(): number {
-    return this.ledger.oldest?.holding.leaderEpoch ?? this.lastFetchedEpoch
+    if (this.ledger.oldest !== null) return this.ledger.oldest.holding.leaderEpoch
+    // The line may lie above what was fetched: where earlier owners had come.
+    return Math.max(this.lastFetchedEpoch, this.#inherited?.leaderEpoch ?? -1)
   }
 
   /** Where the group may resume without losing a record, over what earlier owners finished. Never decreases. */
@@ -343,8 +358,8 @@ export class PartitionFlow<R> {
   }
 
   /** What a commit tells about the records above the line. */
-  marks(): CommitMarks {
-    return marksOf(this, this.#inherited)
+  marks(lengthMax: number): CommitMarks {
+    return marksOf(this, this.#inherited, lengthMax)
   }
 
   /** A commit would tell something that the last acknowledged one does not. */
@@ -367,7 +382,8 @@ export class PartitionFlow<R> {
   get forgottenAttempts(): number {
     let forgotten = 0
     for (let entry = this.ledger.oldest; entry !== null; entry = entry.newer) {
-      if (entry.failures > (this.markedFailures.get(entry.offset) ?? 0)) forgotten += 1
+      const told = this.#hasMarks ? (this.markedFailures.get(entry.offset) ?? 0) : 0
+      if (entry.failures > Math.max(told, entry.attemptsTold)) forgotten += 1
     }
     return forgotten
   }

@@ -98,7 +98,7 @@ export function subscriptionStatus<R>(flow: MemberFlow<R>, topic: string, nowMs:
 function partitionStatus<R>(flow: PartitionFlow<R>, nowMs: number): PartitionStatus {
   const { ledger, endOffset } = flow
   const committable = flow.committable()
-  const blocker = ledger.finishedAbove > 0 ? ledger.oldest : firstBlocked(flow)
+  const blocker = ledger.finishedAbove > 0 && ledger.oldest?.state !== 'waiting' ? ledger.oldest : firstBlocked(flow)
   return {
     topic: flow.topic,
     partition: flow.partition,
@@ -141,6 +141,11 @@ function firstBlocked<R>(flow: PartitionFlow<R> | undefined): Entry<R> | null {
   return entry
 }
 
+/** An earlier owner told how often it failed, not with what. */
+function after<R>({ error }: Entry<R>): string {
+  return error === undefined ? 'after a failure in an earlier ownership' : `after ${describeThrown(error, 200)}`
+}
+
 /** One half-sentence about the state of an entry. */
 function whyUnfinished<R>(entry: Entry<R>, nowMs: number): string {
   switch (entry.state) {
@@ -149,7 +154,7 @@ function whyUnfinished<R>(entry: Entry<R>, nowMs: number): string {
         ? 'its handler is running'
         : `its handler was aborted (${entry.abortReason}) and has not settled`
     case 'parked':
-      return `it waits ${seconds(Math.max(0, entry.dueMs - nowMs))} for attempt ${entry.attempt + 1} after ${describeThrown(entry.error, 200)}`
+      return `it waits ${seconds(Math.max(0, entry.dueMs - nowMs))} for attempt ${entry.attempt + 1} ${after(entry)}`
     case 'blocked':
       return `it failed ${entry.attempt} times, last with ${describeThrown(entry.error, 200)}, and there is no dead-letter topic`
     case 'queued':

@@ -52,7 +52,10 @@ export class SubscriptionFlow<R> {
 
   constructor(settings: SubscriptionSettings, random: () => number) {
     this.settings = settings
-    this.topics = new Map([[settings.topic, null], ...settings.delayTopics.map((each) => [each.topic, each.delayMs] as const)])
+    this.topics = new Map([
+      [settings.topic, null],
+      ...settings.delayTopics.map((each) => [each.topic, each.delayMs] as const),
+    ])
     this.concurrency = settings.concurrency
     this.#random = random
     this.#attempts = new Deadlines(settings.attemptTimeoutMs)
@@ -72,6 +75,7 @@ export class SubscriptionFlow<R> {
 
   /** Keeps the counts of an ownership that ended. */
   remember(flow: PartitionFlow<R>): void {
+    this.#parking.sweep()
     for (const outcome of outcomes) this.#earlier[outcome] += flow.counts[outcome]
     this.#acceptedEarlier += flow.ledger.accepted
   }
@@ -156,6 +160,7 @@ export class SubscriptionFlow<R> {
   /** The record cannot be written where it should wait, and never will be: there is only the last step left. */
   giveUp(entry: Entry<R>, error: unknown, nowMs: number, effects: AttemptEffects<R>): void {
     entry.error = error
+    entry.owner.changes += 1
     this.#take(lastStep(this.settings), entry, nowMs, effects)
   }
 
@@ -188,7 +193,7 @@ export class SubscriptionFlow<R> {
     entry.state = 'leaving'
     entry.destination = destination
     // If we die before it is stored, whoever reads it again waits as long as the topic would have made it wait.
-    entry.dueMs = destination.outcome === 'retried' ? nowMs + destination.delayMs : 0
+    entry.dueMs = nowMs + (destination.outcome === 'retried' ? destination.delayMs : 0)
     entry.owner.handOffs.add(entry)
   }
 

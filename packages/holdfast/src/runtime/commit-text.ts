@@ -28,6 +28,7 @@ export function commitText(offset: number, marks: CommitMarks, clock: Clock): st
     dueAtMs: Math.max(0, Math.ceil(each.dueMs + epochFromMonotonicMs)),
   }))
   const start = marks.startMark === '' ? '' : marks.startMark + separator
+  if (start.length > marks.lengthMax) return ''
   const text = encodeCommitMetadata(
     { topicId, committedOffset: offset, leaderEpoch, unfinished, highestFinished, parked },
     { lengthMax: marks.lengthMax - start.length },
@@ -58,6 +59,26 @@ export function readCommitText(metadata: string | null, clock: Clock): WrittenMa
     // 0 would mean that it never had to wait.
     failed.set(offset, { attempts, dueMs: Math.max(1, dueAtMs - epochFromMonotonicMs) })
   }
-  const highest = Math.max(finished.highest ?? -1, parked.at(-1)?.offset ?? -1)
-  return { topicId, committedOffset, leaderEpoch, highest, inherited: new InheritedMarks(finished, failed) }
+  const inherited = new InheritedMarks(finished, failed, leaderEpoch)
+  if (contradictsItself(inherited, failed, committedOffset)) return 'its text contradicts itself'
+  return { topicId, committedOffset, leaderEpoch, highest: inherited.highest, inherited }
 }
+
+/** The text may have been written by anybody who may commit for the group. */
+function contradictsItself(
+  { finished }: InheritedMarks,
+  failed: ReadonlyMap<number, FailedBefore>,
+  committedOffset: number,
+): boolean {
+  for (const offset of failed.keys()) if (finished.has(offset)) return true
+  let open = 0
+  let from = committedOffset
+  for (const { start, end } of finished.ranges()) {
+    open += start - from
+    from = end
+  }
+  return open > openRecordsMax
+}
+
+/** More than a member of ours ever leaves open above its line: it holds at most 100,000 records of a partition. */
+const openRecordsMax = 200_000

@@ -92,12 +92,17 @@ export class RunningApp {
   }
 
   /** One producer for what the user sends and for records that leave their partition. */
-  #openProducer({ port, cluster }: Connection, groups: readonly OpenGroup[]): { handOffs: HandOffs; brokerTime: BrokerTime } {
+  #openProducer(
+    { port, cluster }: Connection,
+    groups: readonly OpenGroup[],
+  ): { handOffs: HandOffs; brokerTime: BrokerTime } {
     const { settings, environment, emitter } = this.#parts
     const { clock } = environment
     const producer = new Producer({ port, cluster, clock, settings: settings.producer, emit: emitter.emit })
     this.#producer = producer
-    const delayTopics = settings.groups.flatMap(({ subscriptions }) => subscriptions.flatMap((each) => each.delayTopics))
+    const delayTopics = settings.groups.flatMap(({ subscriptions }) =>
+      subscriptions.flatMap((each) => each.delayTopics),
+    )
     const own = new Set(delayTopics.map(({ topic }) => topic))
     const brokerTime = new BrokerTime()
     const handOffs = new HandOffs({
