@@ -1,5 +1,5 @@
-/** R17, R18: a value that is no JSON, or does not satisfy its schema, is a failed attempt and never reaches the handler. When
- *  its attempts are used up its partition stands still: nothing is dropped, the other partitions go on. */
+/** R17, R18: a value that is no JSON, or does not satisfy its schema, never reaches the handler, and no further attempt can
+ *  help. Without dead letters its partition stands still: nothing is dropped, the other partitions go on. */
 import { EmbeddedKafka } from '@holdfast/broker'
 import { createHoldfast, HoldfastError, json, topic } from 'holdfast'
 import { expect, test } from 'vitest'
@@ -22,7 +22,7 @@ test.each([
   await using kafka = await EmbeddedKafka.start({ topics: { orders: 2 } })
   await using app = createHoldfast({ ...testApp, kafka: kafka.bootstrap })
   const handled: string[] = []
-  const consumer = app.consume(of, { retry: { inPlace: ['1ms', '1ms'] } }, ({ partition, offset }) => {
+  const consumer = app.consume(of, { retry: { inPlace: ['1ms', '1ms'] }, deadLetters: false }, ({ partition, offset }) => {
     handled.push(`${partition}/${offset}`)
   })
   append(kafka, 'orders', [{ value: good }, { value }, { value: good }])
@@ -39,11 +39,11 @@ test.each([
   expect({ offset, ...at }).toEqual({ topic: 'orders', partition: 0, offset: 1 })
   expect(error).toBeInstanceOf(HoldfastError)
   expect(error).toMatchObject({ code: 'MESSAGE_INVALID', message: expect.stringMatching(words) as string })
-  expect(failures).toHaveLength(3)
+  expect(failures).toHaveLength(1)
   expect(handled).not.toContain('0/1')
   expect(handled).toEqual(expect.arrayContaining(['0/0', '1/0', '1/1']))
   expect(consumer.explain()[0]).toMatch(
-    /^orders\/0: offset 1 holds the commit .* failed 3 times, last with HoldfastError/,
+    /^orders\/0: offset 1 holds the commit .* failed once, last with HoldfastError/,
   )
   expect(app.health()).toMatchObject({ live: false, ready: true })
   await app.stop()
@@ -55,7 +55,7 @@ test('after the value is understood, a restart handles it and everything behind 
   const values = [{ value: good }, { value: '{"id":"b","total":-1}' }, { value: good }]
   append(kafka, 'orders', values)
   await using strict = createHoldfast({ ...testApp, kafka: kafka.bootstrap })
-  strict.consume(orders, { order: 'partition', retry: { inPlace: [] } }, () => undefined)
+  strict.consume(orders, { order: 'partition', deadLetters: false }, () => undefined)
   const blocked = nextEvent(strict, 'partition.blocked')
   await strict.start()
   await blocked

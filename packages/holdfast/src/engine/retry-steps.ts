@@ -18,13 +18,22 @@ export function stepAfter(
 ): RetryStep {
   const { inPlaceDelaysMs, delaysMs, delayTopics } = settings
   const isOver = attempts > inPlaceDelaysMs.length + delaysMs.length
-  const isHopeless = error instanceof NonRetriableError || error instanceof UndecodableError
+  const isHopeless = isA(error, NonRetriableError) || isA(error, UndecodableError)
   if (isOver || isHopeless) return lastStep(settings)
-  if (error instanceof RetryAfterError) return waitFor(error.delayMs, delayTopics)
+  if (isA(error, RetryAfterError)) return waitFor(error.delayMs, delayTopics)
   const longestMs = inPlaceDelaysMs[attempts - 1]
   if (longestMs !== undefined) return { kind: 'park', delayMs: longestMs * random() }
   // Jitter is for waits in place: in a topic it would only make records overtake each other (R22).
   return waitFor(delaysMs[attempts - 1 - inPlaceDelaysMs.length] ?? 0, delayTopics)
+}
+
+/** Handlers throw anything, also a proxy that refuses to be asked what it is. */
+function isA<T>(thrown: unknown, kind: abstract new (...given: never[]) => T): thrown is T {
+  try {
+    return thrown instanceof kind
+  } catch {
+    return false
+  }
 }
 
 /** Nothing further is tried. */

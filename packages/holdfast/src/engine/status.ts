@@ -156,7 +156,7 @@ function whyUnfinished<R>(entry: Entry<R>, nowMs: number): string {
     case 'parked':
       return `it waits ${seconds(Math.max(0, entry.dueMs - nowMs))} for attempt ${entry.attempt + 1} ${after(entry)}`
     case 'blocked':
-      return `it failed ${entry.attempt} times, last with ${describeThrown(entry.error, 200)}, and there is no dead-letter topic`
+      return `it failed ${timesOf(entry.attempt)}, last with ${describeThrown(entry.error, 200)}, and there is no dead-letter topic`
     case 'queued':
       return 'it waits for its lane or a permit'
     case 'waiting':
@@ -171,7 +171,7 @@ function whyUnfinished<R>(entry: Entry<R>, nowMs: number): string {
 function whyLeaving<R>({ owner, destination }: Entry<R>): string {
   const { failures, problem } = owner.handOffs
   const written = `it is being written to ${destination?.topic}`
-  return failures === 0 ? written : `${written}, which failed ${failures} times: ${describeThrown(problem, 200)}`
+  return failures === 0 ? written : `${written}, which failed ${timesOf(failures)}: ${describeThrown(problem, 200)}`
 }
 
 /** One sentence for each partition that does not simply move. */
@@ -248,4 +248,8 @@ function stalledFor<R>(flow: MemberFlow<R>, subscription: SubscriptionFlow<R>, n
 
 function seconds(ms: number): string {
   return ms < 1_000 ? `${Math.round(ms)} ms` : `${(ms / 1_000).toFixed(1)} s`
+}
+
+function timesOf(count: number): string {
+  return count === 1 ? 'once' : `${count} times`
 }
