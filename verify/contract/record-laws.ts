@@ -17,27 +17,12 @@ import {
 export function recordLaws(kafkaOf: () => PortFixture): void {
   describe('records', () => {
     produceLaws(kafkaOf)
+    topicRuleLaws(kafkaOf)
     readingLaws(kafkaOf)
   })
 }
 
-function produceLaws(kafkaOf: () => PortFixture): void {
-  test('what is produced is fetched, bytes unchanged', async () => {
-    const kafka = kafkaOf()
-    const topic = await kafka.createTopic()
-    const sent = batchOf(['a', '', 'ü'])
-    const produced = await kafka.callTo(topic.leader, 'Produce', produceOf(topic, { [topic.first]: sent }), {
-      channel: 'produce',
-    })
-    const fetched = await kafka.callTo(topic.leader, 'Fetch', fetchOf(topic, { [topic.first]: 0 }), {
-      channel: 'fetch',
-    })
-
-    expect(produced.responses[0]?.partitions[0]).toMatchObject({ index: topic.first, errorCode: 0, baseOffset: 0 })
-    expect(partitionsOf(fetched)[0]).toMatchObject({ errorCode: 0, highWatermark: 3, logStartOffset: 0 })
-    expect(textsOf(fetched)).toEqual(['a', '', 'ü'])
-  })
-
+function topicRuleLaws(kafkaOf: () => PortFixture): void {
   test('where the time of appending counts, the answer tells it and every record has it', async () => {
     const kafka = kafkaOf()
     const topic = await kafka.createTopic([{ name: 'message.timestamp.type', value: 'LogAppendTime' }])
@@ -74,6 +59,24 @@ function produceLaws(kafkaOf: () => PortFixture): void {
 
     expect(await produce(1_900_000)).toBe(0)
     expect(await produce(2_000_000)).toBe(code.MESSAGE_TOO_LARGE)
+  })
+}
+
+function produceLaws(kafkaOf: () => PortFixture): void {
+  test('what is produced is fetched, bytes unchanged', async () => {
+    const kafka = kafkaOf()
+    const topic = await kafka.createTopic()
+    const sent = batchOf(['a', '', 'ü'])
+    const produced = await kafka.callTo(topic.leader, 'Produce', produceOf(topic, { [topic.first]: sent }), {
+      channel: 'produce',
+    })
+    const fetched = await kafka.callTo(topic.leader, 'Fetch', fetchOf(topic, { [topic.first]: 0 }), {
+      channel: 'fetch',
+    })
+
+    expect(produced.responses[0]?.partitions[0]).toMatchObject({ index: topic.first, errorCode: 0, baseOffset: 0 })
+    expect(partitionsOf(fetched)[0]).toMatchObject({ errorCode: 0, highWatermark: 3, logStartOffset: 0 })
+    expect(textsOf(fetched)).toEqual(['a', '', 'ü'])
   })
 
   test('one bad partition of a produce does not hide the good one', async () => {

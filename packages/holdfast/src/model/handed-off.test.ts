@@ -114,7 +114,7 @@ describe('reading', () => {
     expect(readHandedOff(writeHeaders([], retry))).toMatchObject({ dueAtMs: retry.dueAtMs, delayMs: 30_000 })
   })
 
-  test.each(['', '-1', '1.5', '1e3', ' 1', '99999999999999999', '9007199254740993', 'ü', '0x10'])(
+  test.each(['', '-1', '1.5', '1e3', ' 1', '99999999999999999', '00000000000000001', '9007199254740993', 'ü', '0x10'])(
     'the number %j counts as not told',
     (text) => {
       const told = readHandedOff([header('holdfast-due', text), header('holdfast-attempt', text)])

@@ -98,7 +98,8 @@ describe('what is written', () => {
     const desk = new Desk()
     await desk.write(retryIn30s)
     await desk.clock.advance(60_000)
-    const hopped = recordOf({ headers: desk.sent[0]?.headers ?? [] })
+    const redriven = { key: headerNames.redriveCount, value: Buffer.from('2') }
+    const hopped = recordOf({ headers: [...(desk.sent[0]?.headers ?? []), redriven] })
     await desk.write(dead, hopped, { topic: retryIn30s.topic, partition: 1 }, 2)
 
     expect(desk.sent[1]?.partition).toBe(7 % 12)
@@ -108,6 +109,7 @@ describe('what is written', () => {
       firstFailedAtMs: desk.toldBy(0).firstFailedAtMs,
       id: 'orders/7/41',
       dueAtMs: null,
+      redriveCount: 2,
     })
   })
 

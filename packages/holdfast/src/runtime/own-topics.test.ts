@@ -22,6 +22,7 @@ class World {
   /** Instead of an answer. */
   trouble: (api: KafkaApi, node: { readonly host: string }) => Scripted | typeof silence | undefined = () => undefined
   creating: (name: string) => number = () => 0
+  leaderOf: (name: string) => number = () => 1
   describing: (name: string) => number = (name) => (this.topics.has(name) ? 0 : code.UNKNOWN_TOPIC_OR_PARTITION)
   finding: (name: string) => number = (name) => (this.topics.has(name) ? 0 : code.UNKNOWN_TOPIC_OR_PARTITION)
 
@@ -59,14 +60,15 @@ class World {
         { nodeId: 1, ...other, rack: null },
         { nodeId: 2, ...controller, rack: null },
       ]
-      const partitions = [0, 1, 2].map((partitionIndex) => ({
-        partitionIndex,
-        errorCode: 0,
-        leaderId: 1,
-        leaderEpoch: 0,
-      }))
       const topics = (request.topics as string[]).map((name) => {
         const errorCode = this.finding(name)
+        const leaderId = this.leaderOf(name)
+        const partitions = [0, 1, 2].map((partitionIndex) => ({
+          partitionIndex,
+          errorCode: 0,
+          leaderId,
+          leaderEpoch: 0,
+        }))
         return { name, errorCode, topicId: '', isInternal: false, partitions: errorCode === 0 ? partitions : [] }
       })
       return { brokers, clusterId: null, controllerId: 2, topics }
@@ -146,6 +148,19 @@ describe('creating', () => {
     expect(await world.ended(world.prepare('create'))).toMatchObject({ warnings: [] })
   })
 
+  test('waits for leaders, and fails when there are none in time', async () => {
+    const world = new World()
+    const leaders = inTurn(-1, -1, -1, -1)
+    world.leaderOf = (name) => (name === 'orders' ? 1 : leaders())
+    expect(await world.ended(world.prepare('create'))).toMatchObject({ warnings: [] })
+
+    const leaderless = new World()
+    leaderless.leaderOf = (name) => (name === 'orders' ? 1 : -1)
+    expect(await leaderless.ended(leaderless.prepare('create'))).toMatchObject({
+      failed: { code: 'TOPIC_MISSING', retriable: true },
+    })
+  })
+
   test.each([
     [code.TOPIC_AUTHORIZATION_FAILED, 'AUTHORIZATION_FAILED', 'Allow CREATE on topic'],
     [code.CLUSTER_AUTHORIZATION_FAILED, 'AUTHORIZATION_FAILED', 'Allow CREATE on topic'],
@@ -198,6 +213,14 @@ describe('asking', () => {
     expect(world.port.of('CreateTopics')).toEqual([])
   })
 
+  test('tells all that is missing, and makes nothing', async () => {
+    const world = new World()
+    const { failed } = (await world.ended(world.prepare('verify'))) as { failed: Error }
+    expect(failed).toMatchObject({ code: 'TOPIC_MISSING' })
+    for (const topic of [delay, dead]) expect(failed.message).toContain(`${topic} does not exist`)
+    expect(world.port.of('CreateTopics')).toEqual([])
+  })
+
   test('gives a topic that is missing a moment to become known', async () => {
     const world = new World()
     const preparing = world.ended(world.prepare('verify'))
@@ -213,6 +236,13 @@ describe('asking', () => {
 })
 
 describe('dead letters that nobody asked for', () => {
+  test('are not used where they are missing and may not be made', async () => {
+    const world = new World()
+    world.topics.set(delay, {})
+    const own = (await world.ended(world.prepare('verify', false))) as OwnTopics
+    expect(own.deadLetterTopics.get('orders')).toBe(null)
+  })
+
   test('are made once for all who need them, and again after a failure', async () => {
     const world = new World()
     const own = (await world.ended(world.prepare('create', false))) as OwnTopics
