@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { EmbeddedKafka } from '@holdfast/broker'
-import { Kafka, logLevel } from 'kafkajs'
+import { Kafka, type KafkaMessage, logLevel, type Producer } from 'kafkajs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type AttemptRow, type OffsetSample, type SourceRow } from './judge/evidence.ts'
 import { monotonicMs } from './judge/kafka.ts'
@@ -24,7 +24,15 @@ beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), 'holdfast-judge-'))))
 afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
 /** Row 300 is the first one with an undocumented damage code. */
-type Misdeed = 'none' | 'skips a record' | 'handles a record twice' | 'commits before it handles'
+type Misdeed =
+  | 'none'
+  | 'skips a record'
+  | 'handles a record twice'
+  | 'commits before it handles'
+  | 'drops a dead letter'
+  | 'changes a dead letter'
+
+const topics = { strikes: 3, [`${group}.strikes.dlq`]: 3 }
 
 describe('on the embedded broker', () => {
   test.for<[Misdeed, Partial<Verdict>]>([
@@ -42,21 +50,23 @@ describe('on the embedded broker', () => {
     ],
     ['skips a record', { lost: 1, totalsMatch: false, agrees: false }],
     ['handles a record twice', { lost: 0, duplicates: 1, totalsMatch: true, agrees: false }],
+    ['drops a dead letter', { lost: 1, deadLettered: 0, totalsMatch: true, agrees: false }],
+    ['changes a dead letter', { lost: 0, deadLettered: 1, totalsMatch: true, agrees: false }],
   ])('the verdict on a consumer with the misdeed "%s" names it', async ([misdeed, expected]) => {
-    await using kafka = await EmbeddedKafka.start({ topics: { strikes: 3 } })
+    await using kafka = await EmbeddedKafka.start({ topics })
     const verdict = await judgeStandIn(kafka.bootstrap, 'strikes', misdeed)
-    expect(verdict).toMatchObject({ rows: rowCount, produced: rowCount, filtered: 1, ...expected })
+    expect(verdict).toMatchObject({ rows: rowCount, produced: rowCount, filtered: 0, deadLettered: 1, ...expected })
   })
 
   test('a commit that runs ahead of its handler is seen by the watch', async () => {
-    await using kafka = await EmbeddedKafka.start({ topics: { strikes: 3 } })
+    await using kafka = await EmbeddedKafka.start({ topics })
     const verdict = await judgeStandIn(kafka.bootstrap, 'strikes', 'commits before it handles')
     expect(verdict.commitsPastUnfinished).toBeGreaterThan(0)
     expect(verdict).toMatchObject({ lost: 0, agrees: false })
   })
 
   test('a run whose evidence is missing gets no verdict', async () => {
-    await using kafka = await EmbeddedKafka.start({ topics: { strikes: 3 } })
+    await using kafka = await EmbeddedKafka.start({ topics })
     const { code, output } = await runProcess({ name: 'the judge', args: verdictArgs(kafka.bootstrap, 'strikes') })
     expect(code).toBe(3)
     expect(output.at(-1)).toMatch(/^the judge cannot judge: .*no such file/)
@@ -73,12 +83,21 @@ describeOnKafka('on a real Kafka', (bootstrap) => {
     const topic = `strikes-${process.pid}-${Date.now()}`
     const admin = new Kafka({ brokers: bootstrap.split(','), logLevel: logLevel.NOTHING }).admin()
     await admin.connect()
-    await admin.createTopics({ topics: [{ topic, numPartitions: 3 }], waitForLeaders: true })
+    const names = [topic, `${group}.${topic}.dlq`]
+    const created = names.map((name) => ({ topic: name, numPartitions: 3 }))
+    await admin.createTopics({ topics: created, waitForLeaders: true })
     try {
       const verdict = await judgeStandIn(bootstrap, topic, 'none')
-      expect(verdict).toMatchObject({ lost: 0, duplicates: 0, commitsPastUnfinished: 0, agrees: true, problems: [] })
+      expect(verdict).toMatchObject({
+        lost: 0,
+        deadLettered: 1,
+        duplicates: 0,
+        commitsPastUnfinished: 0,
+        agrees: true,
+        problems: [],
+      })
     } finally {
-      await admin.deleteTopics({ topics: [topic] })
+      await admin.deleteTopics({ topics: names })
       await admin.disconnect()
     }
   })
@@ -106,7 +125,7 @@ function placeArgs(bootstrap: string, topic: string): string[] {
 }
 
 function verdictArgs(bootstrap: string, topic: string): string[] {
-  const run = ['--run', folder, '--rows', String(rowCount), '--order', 'partition']
+  const run = ['--run', folder, '--rows', String(rowCount), '--order', 'partition', '--retrying', 'block']
   return [judgeProgram, 'verdict', ...placeArgs(bootstrap, topic), ...run]
 }
 
@@ -123,10 +142,11 @@ async function produce(kafka: Kafka, topic: string): Promise<void> {
   await producer.disconnect()
 }
 
-/** One record after the other, each committed before the next. */
+/** One record after the other, each committed before the next; what is not documented goes to the dead letters. */
 async function consume(kafka: Kafka, topic: string, misdeed: Misdeed): Promise<void> {
   const consumer = kafka.consumer({ groupId: group })
-  await consumer.connect()
+  const producer = kafka.producer()
+  await Promise.all([consumer.connect(), producer.connect()])
   await consumer.subscribe({ topic, fromBeginning: true })
   const standIn = new StandIn(topic)
   const finished = Promise.withResolvers<void>()
@@ -136,21 +156,47 @@ async function consume(kafka: Kafka, topic: string, misdeed: Misdeed): Promise<v
     eachMessage: async ({ partition, message }) => {
       const row = JSON.parse(message.value?.toString() ?? '') as SourceRow
       const next = { topic, partition, offset: String(Number(message.offset) + 1) }
-      const handle = (): void => standIn.handle(row, partition, Number(message.offset))
       if (misdeed === 'commits before it handles' && row.id === 200) {
         await consumer.commitOffsets([next])
         await seenBySample(partition, Number(next.offset))
       }
-      if (misdeed !== 'skips a record' || row.id !== 200) handle()
-      if (misdeed === 'handles a record twice' && row.id === 200) handle()
+      const times = row.id !== 200 ? 1 : misdeed === 'skips a record' ? 0 : misdeed === 'handles a record twice' ? 2 : 1
+      for (let time = 0; time < times; time += 1) {
+        if (row.isDocumented) standIn.handle(row, partition, Number(message.offset))
+        else await bury(producer, topic, partition, message, misdeed)
+      }
       await consumer.commitOffsets([next])
       seen += 1
       if (seen === rowCount) finished.resolve()
     },
   })
   await finished.promise
-  await consumer.disconnect()
+  await Promise.all([consumer.disconnect(), producer.disconnect()])
   standIn.close()
+}
+
+async function bury(
+  producer: Producer,
+  topic: string,
+  partition: number,
+  { key, value, offset }: KafkaMessage,
+  misdeed: Misdeed,
+): Promise<void> {
+  if (misdeed === 'drops a dead letter') return
+  const headers = {
+    'holdfast-attempt': '1',
+    'holdfast-src-topic': topic,
+    'holdfast-src-partition': String(partition),
+    'holdfast-src-offset': offset,
+    'holdfast-src-group': group,
+    'holdfast-error-class': 'Undocumented',
+  }
+  const kept = misdeed === 'changes a dead letter' ? JSON.stringify({ id: 300 }) : value
+  await producer.send({
+    topic: `${group}.${topic}.dlq`,
+    acks: -1,
+    messages: [{ partition, key, value: kept, headers }],
+  })
 }
 
 /** Resolves when the watch has written down that this offset is committed. It writes all the time, so none is missed. */
@@ -177,7 +223,6 @@ class StandIn {
   }
 
   handle(row: SourceRow, partition: number, offset: number): void {
-    if (!row.isDocumented) return this.#write(partition, offset, 0, 'filtered')
     this.#write(partition, offset, 1, 'started')
     const { changes } = this.#database.prepare('insert or ignore into applied values (?)').run(row.id)
     if (changes === 1) {

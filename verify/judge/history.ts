@@ -1,5 +1,5 @@
 /** Turns attempt rows into a history: which attempt ran from when to when, and when each record was finished for the first
- *  time. It draws no conclusions; laws are checked in `order.ts`, `commits.ts` and `verdict.ts`. */
+ *  time. It draws no conclusions; laws are checked in `order.ts`, `commits.ts`, `retries.ts` and `verdict.ts`. */
 import { addressOf, type AttemptRow, type Violation } from './evidence.ts'
 
 export type Attempt = {
@@ -72,18 +72,18 @@ export function readHistory(written: readonly AttemptRow[]): History {
   return { rows, attempts, finishedMs, successes, filtered, maxInFlight, contradictions }
 }
 
-/** A retry is early if it starts before the attempt before it has failed. With full jitter any wait from zero up is
- *  lawful, so nothing more can be said about a retry in place from outside. */
-export function earlyRetries({ attempts }: History): Violation[] {
+/** When each attempt failed, by `nameOf`. If a crash made several of one, the earliest counts: which of them a retry
+ *  followed cannot be seen from outside. */
+export function failures({ attempts }: History): Map<string, number> {
   const failedMs = new Map<string, number>()
-  for (const { process, attempt, endedMs, outcome, ...at } of attempts) {
-    if (outcome === 'failed' && endedMs !== null) failedMs.set(`${process} ${addressOf(at)} ${attempt}`, endedMs)
+  for (const { attempt, endedMs, outcome, ...at } of attempts) {
+    if (outcome !== 'failed' || endedMs === null) continue
+    const name = nameOf(addressOf(at), attempt)
+    failedMs.set(name, Math.min(endedMs, failedMs.get(name) ?? Infinity))
   }
-  return attempts
-    .filter(({ attempt }) => attempt > 1)
-    .filter(({ process, attempt, startedMs, ...at }) => {
-      const earliestMs = failedMs.get(`${process} ${addressOf(at)} ${attempt - 1}`)
-      return earliestMs === undefined || startedMs < earliestMs
-    })
-    .map((at) => `attempt ${at.attempt} of ${addressOf(at)} started before attempt ${at.attempt - 1} had failed`)
+  return failedMs
+}
+
+export function nameOf(address: string, attempt: number): string {
+  return `attempt ${attempt} of ${address}`
 }

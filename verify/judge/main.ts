@@ -2,16 +2,17 @@
  *
  *    node verify/judge/main.ts watch   --brokers … --topic … --group … --samples FILE
  *    node verify/judge/main.ts verdict --brokers … --topic … --group … --samples FILE --run FOLDER --rows N --order key
+ *                                      --retrying overtake [--least-waits 0,0,2000]
  *
- *  `watch` stands beside a run from its beginning and writes down what the group has committed, until it is told to end
- *  (SIGTERM). `verdict` comes when the run is over, looks once more, and prints its figures as one line of JSON. Exit
+ *  `watch` stands beside a run from its beginning and writes down what the group has committed and handed off, until it is
+ *  told to end (SIGTERM). `verdict` comes when the run is over, looks once more, and prints its figures as one line of JSON. Exit
  *  code 0: the run kept its promises; 1: it did not; 2: wrong call; 3: the evidence cannot be read. */
 import { closeSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { type Order } from './evidence.ts'
-import { connectTo, countHandedOff, readEndOffsets, readTopic, sampleOffsets } from './kafka.ts'
+import { type Evidence, type Order, type WhileRetrying } from './evidence.ts'
+import { connectTo, readEndOffsets, readHandedOff, readTopic, sampleOffsets } from './kafka.ts'
 import { readAttemptRows, readSamples, readSourceRows, readTotals } from './sources.ts'
 import { judge, type Verdict } from './verdict.ts'
 
@@ -21,7 +22,13 @@ const sampleEveryMs = 50
 const failuresInRowMax = 100
 
 type Place = { readonly brokers: string; readonly topic: string; readonly group: string; readonly samples: string }
-type Run = Place & { readonly run: string; readonly rows: number; readonly order: Order }
+type Run = Place & {
+  readonly run: string
+  readonly rows: number
+  readonly order: Order
+  readonly retrying: WhileRetrying
+  readonly leastWaits: readonly number[]
+}
 
 const program = new Command('judge').exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
 placed(program.command('watch')).action(watch)
@@ -29,6 +36,8 @@ placed(program.command('verdict'))
   .requiredOption('--run <folder>', 'holds attempts-*.ndjson and totals.sqlite')
   .requiredOption('--rows <count>', 'rows of the CSV file that were to be produced', parseCount)
   .addOption(new Option('--order <order>').choices(['partition', 'key', 'none']).makeOptionMandatory())
+  .addOption(new Option('--retrying <mode>').choices(['overtake', 'block']).makeOptionMandatory())
+  .option('--least-waits <list>', 'ms that have to pass before the second attempt, the third …', parseWaits, [])
   .action(async (run: Run) => {
     const verdict = await reachVerdict(run)
     console.log(JSON.stringify(verdict))
@@ -74,26 +83,39 @@ async function watch({ brokers, topic, group, samples }: Place): Promise<void> {
   await admin.disconnect()
 }
 
-async function reachVerdict({ brokers, topic, group, samples, run, rows, order }: Run): Promise<Verdict> {
-  const kafka = connectTo(brokers)
+async function reachVerdict(run: Run): Promise<Verdict> {
+  const kafka = connectTo(run.brokers)
   const admin = kafka.admin()
   await admin.connect()
   try {
-    const last = await sampleOffsets(admin, group, topic)
-    const endOffsets = await readEndOffsets(admin, topic)
-    return judge({
-      order,
-      rows: await readSourceRows(rows),
-      records: await readTopic(kafka, topic, endOffsets),
+    const last = await sampleOffsets(admin, run.group, run.topic)
+    const endOffsets = await readEndOffsets(admin, run.topic)
+    const evidence: Evidence = {
+      topic: run.topic,
+      group: run.group,
+      order: run.order,
+      retrying: run.retrying,
+      leastWaitsMs: run.leastWaits,
+      rows: await readSourceRows(run.rows),
+      records: await readTopic(kafka, run.topic, endOffsets),
       endOffsets,
-      attemptRows: await readAttemptRows(run),
-      samples: [...(await readSamples(samples)), last],
-      totals: readTotals(join(run, 'totals.sqlite')),
-      handedOff: await countHandedOff(admin, group, topic),
-    })
+      attemptRows: await readAttemptRows(run.run),
+      samples: [...(await readSamples(run.samples)), last],
+      totals: readTotals(join(run.run, 'totals.sqlite')),
+      handedOff: await readHandedOff(kafka, admin, run.group, run.topic),
+    }
+    return judge(evidence)
   } finally {
     await admin.disconnect()
   }
+}
+
+function parseWaits(value: string): number[] {
+  return value.split(',').map((text) => {
+    const ms = Number(text)
+    if (text !== '' && Number.isFinite(ms) && ms >= 0) return ms
+    throw new InvalidArgumentError('expected milliseconds, split by commas.')
+  })
 }
 
 function parseCount(value: string): number {

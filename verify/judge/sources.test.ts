@@ -44,8 +44,11 @@ describe('lines', () => {
   })
 
   test('a sample whose offsets are not whole numbers is not a sample', () => {
-    expect(isOffsetSample({ askedMs: 1, answeredMs: 2, committed: { 0: 5 } })).toBe(true)
-    expect(isOffsetSample({ askedMs: 1, answeredMs: 2, committed: { 0: '5' } })).toBe(false)
-    expect(isOffsetSample({ askedMs: 1, answeredMs: 2, committed: null })).toBe(false)
+    const sample = { askedMs: 1, answeredMs: 2, committed: { 0: 5 }, ownCommitted: {}, ownEnds: { 'own/0': 7 } }
+    expect(isOffsetSample(sample)).toBe(true)
+    expect(isOffsetSample({ ...sample, committed: { 0: '5' } })).toBe(false)
+    expect(isOffsetSample({ ...sample, committed: null })).toBe(false)
+    expect(isOffsetSample({ ...sample, ownCommitted: { 'own/0': 0.5 } })).toBe(false)
+    expect(isOffsetSample({ ...sample, ownEnds: undefined })).toBe(false)
   })
 })

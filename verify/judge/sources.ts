@@ -85,12 +85,12 @@ export function isAttemptRow(value: unknown): value is AttemptRow {
 
 export function isOffsetSample(value: unknown): value is OffsetSample {
   if (!isRecord(value)) return false
-  const { askedMs, answeredMs, committed } = value
-  return (
-    [askedMs, answeredMs].every(Number.isFinite) &&
-    isRecord(committed) &&
-    Object.values(committed).every((offset) => Number.isSafeInteger(offset))
-  )
+  const { askedMs, answeredMs, committed, ownCommitted, ownEnds } = value
+  return [askedMs, answeredMs].every(Number.isFinite) && [committed, ownCommitted, ownEnds].every(isOffsetTable)
+}
+
+function isOffsetTable(value: unknown): boolean {
+  return isRecord(value) && Object.values(value).every((offset) => Number.isSafeInteger(offset))
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
