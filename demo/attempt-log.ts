@@ -11,8 +11,7 @@ type Place = {
   readonly key: string | null
 }
 
-/** `filtered` is a record that never had an attempt. */
-type Step = 'started' | 'done' | 'failed' | 'filtered'
+type Step = 'started' | 'done' | 'failed'
 
 export class AttemptLog {
   readonly #file: number
@@ -32,10 +31,6 @@ export class AttemptLog {
       throw error
     }
     this.#write(place, attempt, 'done')
-  }
-
-  noteFiltered(place: Place): void {
-    this.#write(place, 0, 'filtered')
   }
 
   #write({ topic, partition, offset, key }: Place, attempt: number, outcome: Step): void {

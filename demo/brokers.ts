@@ -19,7 +19,8 @@ export type Brokers = {
   readonly group: string
   /** Creates the topic. Rejects if a real Kafka does not answer. */
   createTopic(): Promise<void>
-  /** Ends what was started for the demo; on a Kafka that stays, `remove` deletes topic and group, `keep` does not. */
+  /** Ends what was started for the demo; on a Kafka that stays, `remove` deletes the topic, the group and the topics that
+   *  the group has made for it, `keep` does not. */
   release(leftovers: 'remove' | 'keep'): Promise<void>
 }
 
@@ -74,11 +75,12 @@ async function openRealKafka(given: string | undefined): Promise<Brokers> {
     release: async (leftovers) => {
       try {
         if (!isCreated || leftovers === 'keep') return
-        await withAdmin((admin) =>
-          Promise.allSettled([admin.deleteTopics({ topics: [topic] }), admin.deleteGroups([group])]),
-        )
+        await withAdmin(async (admin) => {
+          const own = (await admin.listTopics()).filter((name) => name.startsWith(`${group}.${topic}.`))
+          await Promise.allSettled([admin.deleteTopics({ topics: [topic, ...own] }), admin.deleteGroups([group])])
+        })
       } catch {
-        // A Kafka that went away keeps the topic; the run has its result all the same.
+        // A Kafka that went away keeps the topics; the run has its result all the same.
       } finally {
         await end()
       }

@@ -1,49 +1,45 @@
-/** The closing table: the judge's figures, and for each of them how it was checked. */
+/** The closing table: the judge's figures, and for each of them how it was checked; then what the demo itself has seen. */
 import { type Verdict } from '../verify/judge/verdict.ts'
+import { type Blockage } from './blockages.ts'
 import { counted, type Line, seconds } from './line.ts'
+import { type MoveCounts } from './moves.ts'
 import { type DemoOptions } from './options.ts'
 
-/** What the demo alone can know: the judge sees neither rebalances nor how the consumer stopped. */
+/** What the demo alone can know: the judge sees neither rebalances nor how the consumers stopped. */
 export type RunFacts = {
   readonly broker: 'embedded' | 'kafka'
-  /** Rebalances of the group, by the consumer's own events. */
-  readonly rebalances: number
+  readonly moves: MoveCounts
+  /** Null if no commit was ever held back. */
+  readonly longestBlockage: Blockage | null
+  readonly latenessMaxMs: number
+  /** Records that the second consumer has done, by the judge's count. */
+  readonly doneBySecond: number
   readonly stoppedCleanly: boolean
   readonly totalMs: number
 }
 
+type Wanted = Pick<DemoOptions, 'order' | 'retrying' | 'rows'>
+
 const margin = '  '
 const nameWidth = 24
 
-export function composeClosing(
-  { order, rows }: Pick<DemoOptions, 'order' | 'rows'>,
-  verdict: Verdict,
-  facts: RunFacts,
-): Line[] {
+export function composeClosing(wanted: Wanted, verdict: Verdict, facts: RunFacts): Line[] {
   return [
     [],
     headline(verdict),
     [margin, ['It is a program of its own (verify/judge), with kafkajs and without a line of Holdfast.', 'dim']],
     [],
-    figure('produced', verdict.produced, `records that kafkajs read back from the topic, for ${counted(rows)} rows`),
-    figure('done', verdict.done, 'records whose handler wrote that it succeeded'),
-    figure('filtered', verdict.filtered, 'records with a damage code that nobody documented'),
-    figure('retried in place', verdict.retriedInPlace, 'attempts after a first one that failed'),
+    ...figures(wanted, verdict, facts),
     [],
-    law('lost', verdict.lost, 'each row was looked for in the topic, in the attempt files and in SQLite'),
-    law('duplicates', verdict.duplicates, 'records whose handler succeeded more than once'),
-    law('order violations', verdict.orderViolations, orderChecks[order]),
-    law('early retries', verdict.earlyRetries, 'attempts that started before the one before had failed'),
-    law('commits past unfinished', verdict.commitsPastUnfinished, `in ${counted(verdict.samples)} looks, 50 ms apart`),
-    law('uncommitted', verdict.uncommitted, 'records above the last commit after the stop'),
-    totalsLine(verdict),
+    ...laws(wanted, verdict),
+    [],
+    ...observations(facts),
     [],
     [
       margin,
       [
         [
           `at most ${counted(verdict.maxInFlight)} attempts at once`,
-          `${facts.rebalances} rebalances`,
           facts.stoppedCleanly ? 'stopped cleanly' : 'did not stop cleanly',
           `handled in ${seconds(verdict.elapsedMs)}`,
           `${seconds(facts.totalMs)} in all`,
@@ -59,20 +55,90 @@ export function composeProblems({ problems }: Verdict): Line[] {
   return problems.map((problem) => [margin, ['✖ ', 'red'], problem])
 }
 
-const orderChecks: Readonly<Record<DemoOptions['order'], string>> = {
-  partition: 'attempts that overlapped or overtook another of their partition',
-  key: 'attempts that overlapped or overtook another of their airport',
-  none: 'attempts of one record that overlapped; nothing else was promised',
-}
-
 function headline({ agrees, lost }: Verdict): Line {
   if (agrees) return [margin, ['✔ The judge agrees: nothing was lost.', ['bold', 'green']]]
   const what = lost > 0 ? `${counted(lost)} records were lost` : 'a promise was broken'
   return [margin, [`✖ The judge does not agree: ${what}.`, ['bold', 'red']]]
 }
 
+function figures({ rows, retrying }: Wanted, verdict: Verdict, { doneBySecond }: RunFacts): Line[] {
+  const bySecond = `, ${counted(doneBySecond)} of them in the second consumer`
+  return [
+    figure('produced', verdict.produced, `records that kafkajs read back from the topic, for ${counted(rows)} rows`),
+    figure('done', verdict.done, `records whose handler wrote that it succeeded${bySecond}`),
+    figure(
+      'dead letters',
+      verdict.deadLettered,
+      'records in the dead-letter topic; only damage codes that nobody documented may',
+    ),
+    ...verdict.deathReasons.map(({ reason, count }): Line => {
+      return [margin, ''.padEnd(nameWidth + 7), '   ', [`${counted(count)} × ${reason}`, 'dim']]
+    }),
+    ...(verdict.filtered === 0 ? [] : [figure('filtered', verdict.filtered, 'records that a filter left out')]),
+    figure(
+      'retried in place',
+      verdict.retriedInPlace,
+      retrying === 'block' ? inPlaceOnly : 'attempts after up to 100 or 400 ms',
+    ),
+    figure(
+      'retried by topic',
+      verdict.retriedByTopic,
+      'attempts after 2 s in the delay topic, where they held up nobody',
+    ),
+  ]
+}
+
+const inPlaceOnly = 'attempts after up to 100 or 400 ms, or after 2 s, with their lane waiting'
+
+function laws({ order, retrying }: Wanted, verdict: Verdict): Line[] {
+  return [
+    law('lost', verdict.lost, 'each row was looked for in all topics, in the attempt files and in SQLite'),
+    law('duplicates', verdict.duplicates, 'records whose handler succeeded more than once, in either consumer'),
+    law('order violations', verdict.orderViolations, `${orderChecks[order]}${exceptions[retrying]}`),
+    law('early retries', verdict.earlyRetries, 'attempts before the one before had failed, or before they were due'),
+    law(
+      'commits past unfinished',
+      verdict.commitsPastUnfinished,
+      `in ${counted(verdict.samples)} looks at the offsets`,
+    ),
+    law('uncommitted', verdict.uncommitted, 'records above the last commit after the stop'),
+    totalsLine(verdict),
+  ]
+}
+
+const orderChecks: Readonly<Record<DemoOptions['order'], string>> = {
+  partition: 'attempts that overlapped or overtook another of their partition',
+  key: 'attempts that overlapped or overtook another of their airport',
+  none: 'attempts of one record that overlapped; nothing else was promised',
+}
+
+const exceptions: Readonly<Record<DemoOptions['retrying'], string>> = {
+  overtake: ', delay topics aside',
+  block: '',
+}
+
+function observations({ moves, longestBlockage, latenessMaxMs }: RunFacts): Line[] {
+  const { rebalances, movedTo, interrupted, readAgain } = moves
+  const moved = `${movedTo.second} partitions moved to the second consumer and ${movedTo.first} back`
+  const aside = `${interrupted} others were interrupted, ${counted(readAgain)} records were read again`
+  const blocked = longestBlockage === null ? 'none' : seconds(longestBlockage.forMs)
+  const by =
+    longestBlockage === null
+      ? 'no commit was held back'
+      : `partition ${longestBlockage.partition}, offset ${counted(longestBlockage.offset)}: ${longestBlockage.why}`
+  return [
+    figure('rebalances', rebalances, `${moved}; ${aside}`),
+    observation('blocked longest', blocked, by),
+    observation('latest retry', `${Math.ceil(latenessMaxMs)} ms`, 'after it was due'),
+  ]
+}
+
 function figure(name: string, count: number, meaning: string): Line {
-  return [margin, name.padEnd(nameWidth), [counted(count).padStart(7), 'bold'], '   ', [meaning, 'dim']]
+  return observation(name, counted(count), meaning)
+}
+
+function observation(name: string, text: string, meaning: string): Line {
+  return [margin, name.padEnd(nameWidth), [text.padStart(7), 'bold'], '   ', [meaning, 'dim']]
 }
 
 function law(name: string, violations: number, meaning: string): Line {

@@ -1,13 +1,14 @@
-/** What passes between the demo and its consumer process: the setup as its one argument, and reports as lines of JSON. */
+/** What passes between the demo and its consumer processes: the setup as their one argument, and reports as lines of JSON. */
 import type { ConsumerStatus } from 'holdfast'
 
 export type ConsumerSetup = {
   readonly brokers: string
   readonly topic: string
   readonly group: string
-  /** Holds the attempt files and the database of the run. */
+  /** Holds the attempt files, the database and the outage of the run. */
   readonly folder: string
   readonly order: 'partition' | 'key' | 'none'
+  readonly retrying: 'overtake' | 'block'
   readonly concurrency: number
   readonly seed: number
 }
@@ -15,7 +16,12 @@ export type ConsumerSetup = {
 export type ConsumerReport =
   /** It has its partitions. */
   | { readonly type: 'ready' }
-  | { readonly type: 'status'; readonly status: ConsumerStatus; readonly rebalances: number }
+  | { readonly type: 'status'; readonly status: ConsumerStatus }
+  /** It is a member of the group's next generation. */
+  | { readonly type: 'joined'; readonly generation: number }
+  /** It got a partition of the source topic, or it gave one back with so many records that it had read and not finished. */
+  | { readonly type: 'assigned'; readonly partition: number }
+  | { readonly type: 'revoked'; readonly partition: number; readonly unfinished: number }
   /** Something that a person at the screen should know. */
   | { readonly type: 'trouble'; readonly text: string }
   | { readonly type: 'stopped'; readonly clean: boolean; readonly uncommitted: number; readonly abandoned: number }

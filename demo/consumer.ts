@@ -1,42 +1,58 @@
 /** The consumer of the demo: keeps running totals per airport against a slow and unreliable downstream. A program of its
  *  own, started by `main.ts` with its setup as JSON, because a consumer that shares a process with its judge, its
- *  producer and its broker proves little. It reports as one line of JSON at a time and ends cleanly on SIGTERM. */
+ *  producer and its broker proves little; for a while there are two of them. It reports as one line of JSON at a time and
+ *  ends cleanly on SIGTERM. */
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { createHoldfast } from 'holdfast'
 import { AttemptLog } from './attempt-log.ts'
 import { type ConsumerReport, type ConsumerSetup } from './consumer-report.ts'
-import { callDownstream, foresee } from './downstream.ts'
-import { hasDocumentedDamage, strikesTopic } from './strikes.ts'
+import { callDownstream, delaysMs, foresee, inPlaceWaitsMs } from './downstream.ts'
+import { Outage } from './outage.ts'
+import { strikesTopic } from './strikes.ts'
 import { Totals } from './totals.ts'
 
 const reportEveryMs = 100
+/** Members hear of a newcomer at their next heartbeat, and it gets its partitions when all have heard; the usual three
+ *  seconds would be long in a run of twenty. */
+const heartbeatMs = 300
 
 const setup = JSON.parse(process.argv[2] ?? 'null') as ConsumerSetup
 const attempts = new AttemptLog(setup.folder)
 const totals = new Totals(join(setup.folder, 'totals.sqlite'))
+const outage = new Outage(setup.folder)
 
-const app = createHoldfast({ kafka: setup.brokers, group: setup.group, log: false })
+const app = createHoldfast({
+  kafka: setup.brokers,
+  group: setup.group,
+  protocol: 'eager',
+  topics: 'create',
+  heartbeatInterval: heartbeatMs,
+  log: false,
+})
 const consumer = app.consume(
   strikesTopic(setup.topic),
   {
     order: setup.order,
     concurrency: setup.concurrency,
-    filter: (message) => {
-      const isOurs = hasDocumentedDamage(message.value)
-      if (!isOurs) attempts.noteFiltered(message)
-      return isOurs
-    },
+    whileRetrying: setup.retrying,
+    retry: { inPlace: inPlaceWaitsMs, delays: delaysMs },
+    deadLetters: true,
   },
   (message, { attempt, signal }) =>
     attempts.around(message, attempt, async () => {
-      await callDownstream(foresee(setup.seed, message.value.id, attempt), signal)
+      await callDownstream(foresee(setup.seed, message.value.id, attempt), outage.isOn, signal)
       totals.add(message.value)
     }),
 )
 
-let rebalances = 0
-app.on('group.rebalancing', () => (rebalances += 1))
+app.on('group.joined', ({ generation }) => report({ type: 'joined', generation }))
+app.on('partition.assigned', ({ at }) => {
+  if (at.topic === setup.topic) report({ type: 'assigned', partition: at.partition })
+})
+app.on('partition.revoked', ({ at, abandoned }) => {
+  if (at.topic === setup.topic) report({ type: 'revoked', partition: at.partition, unfinished: abandoned })
+})
 app.on('group.lost', ({ reason }) => report({ type: 'trouble', text: `the group was lost: ${reason}` }))
 app.on('connection.failed', ({ node, reason }) => report({ type: 'trouble', text: `${node}: ${reason}` }))
 app.on('commit.failed', ({ reason }) => report({ type: 'trouble', text: `a commit failed: ${reason}` }))
@@ -45,7 +61,7 @@ app.on('partition.blocked', ({ at, offset, error }) => {
 })
 
 const askedToStop = once(process, 'SIGTERM')
-// Ctrl-C reaches every process of the terminal, but only the demo decides when its consumer stops.
+// Ctrl-C reaches every process of the terminal, but only the demo decides when its consumers stop.
 process.on('SIGINT', () => undefined)
 
 await app.start()
@@ -55,15 +71,16 @@ const reporting = setInterval(reportStatus, reportEveryMs)
 await Promise.race([askedToStop, app.closed])
 
 clearInterval(reporting)
-reportStatus()
 const { clean, uncommitted, abandoned } = await app.stop()
+reportStatus()
 report({ type: 'stopped', clean, uncommitted, abandoned })
+outage.close()
 totals.close()
 attempts.close()
 
 function reportStatus(): void {
   const status = consumer.status()
-  if (status !== null) report({ type: 'status', status, rebalances })
+  if (status !== null) report({ type: 'status', status })
 }
 
 function report(line: ConsumerReport): void {

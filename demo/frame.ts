@@ -1,16 +1,17 @@
 /** Composes what the live screen shows, from top to bottom. Pure: progress and width in, lines out. */
 import { counted, type Line, seconds, type Span } from './line.ts'
-import { type Phase, type Progress } from './progress.ts'
+import { type ConsumerView, type News, type Phase, type Progress, sumUp } from './progress.ts'
 
 /** From here on there is room for a bar beside each partition's lag. */
-const wideEnough = 76
-const widthMax = 100
+const wideEnough = 86
+const widthMax = 110
 const margin = '  '
-const troublesShown = 3
+const newsShown = 3
 
 export type Heading = {
   readonly broker: 'embedded' | 'kafka'
   readonly order: string
+  readonly retrying: string
   readonly concurrency: number
   readonly rate: number
   readonly rows: number
@@ -18,31 +19,41 @@ export type Heading = {
 
 export function composeFrame(heading: Heading, progress: Progress, terminalWidth: number): Line[] {
   const width = Math.min(terminalWidth, widthMax)
-  const lines: Line[] = [
+  return [
     ...composeHeading(heading),
     [],
     progressBar(progress, width),
     [],
     ...counters(progress),
     [],
+    ...progress.consumers.map(consumerRow),
+    [],
     ...partitions(progress, width),
-    ...progress.troubles.slice(-troublesShown).map((text): Line => [margin, ['! ', 'yellow'], [text, 'yellow']]),
+    ...progress.news.slice(-newsShown).map((news) => [margin, ...composeNews(news)]),
   ]
-  return lines
 }
 
-export function composeHeading({ broker, order, concurrency, rate, rows }: Heading): Line[] {
+export function composeHeading({ broker, order, retrying, concurrency, rate, rows }: Heading): Line[] {
   const place = broker === 'embedded' ? 'embedded broker' : 'real Kafka'
   const speed = rate === Infinity ? 'as fast as it goes' : `${counted(rate)} records/s`
+  const settings = [place, '6 partitions', `order ${order}`, retrying, `concurrency ${counted(concurrency)}`, speed]
   return [
     [margin, ['Holdfast', ['bold', 'cyan']], `  ${counted(rows)} wildlife strikes, counted per airport in SQLite`],
-    [margin, [`${place} · 6 partitions · order ${order} · concurrency ${counted(concurrency)} · ${speed}`, 'dim']],
+    [margin, [settings.join(' · '), 'dim']],
   ]
 }
 
-function progressBar({ phase, rows, consumer, elapsedMs }: Progress, width: number): Line {
-  const finished = finishedCount(consumer)
-  const share = Math.min(1, finished / rows)
+export function composeNews({ kind, text }: News): Line {
+  return kind === 'note'
+    ? [['› ', 'cyan'], text]
+    : [
+        ['! ', 'yellow'],
+        [text, 'yellow'],
+      ]
+}
+
+function progressBar({ phase, rows, consumers, elapsedMs }: Progress, width: number): Line {
+  const share = Math.min(1, sumUp(consumers).finished / rows)
   const figures = ` ${String(Math.floor(share * 100)).padStart(3)} %  ${phaseNames[phase]}  ${seconds(elapsedMs)}`
   const length = Math.max(0, width - margin.length - figures.length - 1)
   const full = Math.round(share * length)
@@ -56,20 +67,17 @@ const phaseNames: Readonly<Record<Phase, string>> = {
   judging: 'judging ',
 }
 
-export function finishedCount(consumer: Progress['consumer']): number {
-  return consumer === null ? 0 : consumer.counts.done + consumer.counts.filtered
-}
-
-function counters({ produced, producedPerSecond, donePerSecond, consumer }: Progress): Line[] {
-  const { done = 0, filtered = 0 } = consumer?.counts ?? {}
+function counters({ produced, producedPerSecond, finishedPerSecond, consumers }: Progress): Line[] {
+  const { done, dead, retriedInPlace, retriedByTopic, parked, waiting } = sumUp(consumers)
+  const retried = `${counted(retriedInPlace)} in place, ${counted(retriedByTopic)} by topic`
   return [
-    counterRow('produced', produced, producedPerSecond, 'in flight', consumer?.inFlight ?? 0),
-    counterRow('done', done, donePerSecond, 'parked', consumer?.parked ?? 0),
-    counterRow('filtered', filtered, null, 'retried', consumer?.retriedInPlace ?? 0),
+    counterRow('produced', produced, producedPerSecond, 'parked', counted(parked)),
+    counterRow('done', done, finishedPerSecond, 'waiting', counted(waiting)),
+    counterRow('dead', dead, null, 'retried', retried),
   ]
 }
 
-function counterRow(name: string, count: number, perSecond: number | null, beside: string, other: number): Line {
+function counterRow(name: string, count: number, perSecond: number | null, beside: string, other: string): Line {
   const rate = perSecond === null ? '' : `${counted(perSecond)}/s`
   return [
     margin,
@@ -78,25 +86,49 @@ function counterRow(name: string, count: number, perSecond: number | null, besid
     [rate.padStart(10), 'cyan'],
     '      ',
     [beside.padEnd(10), 'dim'],
-    [counted(other).padStart(6), 'bold'],
+    [other, 'bold'],
   ]
 }
 
-function partitions({ consumer }: Progress, width: number): Line[] {
+function consumerRow({ name, phase, status }: ConsumerView): Line {
+  const isHere = phase === 'running' || phase === 'leaving'
+  const owned = isHere ? sourcePartitions(status).length : 0
+  return [
+    margin,
+    [`${name} consumer`.padEnd(16), 'dim'],
+    [phase.padEnd(8), isHere ? 'green' : 'dim'],
+    [`${owned} partitions`.padStart(13), owned > 0 ? 'bold' : 'dim'],
+    [`   in flight ${counted(isHere ? (status?.inFlight ?? 0) : 0).padStart(3)}`, 'dim'],
+    [`   done ${counted(status?.counts.done ?? 0).padStart(6)}`, 'dim'],
+  ]
+}
+
+type PartitionStatus = NonNullable<ConsumerView['status']>['partitions'][number]
+
+/** Those of the source topic, without those of delay topics. */
+function sourcePartitions(status: ConsumerView['status']): PartitionStatus[] {
+  return (status?.partitions ?? []).filter(({ topic }) => topic === status?.topic)
+}
+
+function partitions({ consumers }: Progress, width: number): Line[] {
   const isWide = width >= wideEnough
   const barLength = isWide ? 16 : 0
-  const rows = (consumer?.partitions ?? []).toSorted((a, b) => a.partition - b.partition)
-  const lagMost = Math.max(20, ...rows.map(({ lag }) => lag ?? 0))
-  const head = `partition    lag  ${' '.repeat(barLength)}  committed  blocked by`
+  const present = consumers.filter(({ phase }) => phase !== 'left')
+  const rows = present
+    .flatMap(({ name, status }) => sourcePartitions(status).map((partition) => ({ name, ...partition })))
+    .toSorted((a, b) => a.partition - b.partition)
+  const lagMost = Math.max(20, ...rows.map(({ lag }) => lag))
+  const head = `partition  owner      lag  ${' '.repeat(barLength)}  committed  blocked by`
   return [
     [margin, [head, 'dim']],
-    ...rows.map(({ partition, lag, committed, blockedBy, pausedFor }): Line => {
-      const bar = '▇'.repeat(Math.ceil(((lag ?? 0) / lagMost) * barLength)).padEnd(barLength)
+    ...rows.map(({ name, partition, lag, committed, blockedBy, pausedFor }): Line => {
+      const bar = '▇'.repeat(Math.ceil((Math.max(0, lag) / lagMost) * barLength)).padEnd(barLength)
       const paused: Span[] = pausedFor.length === 0 ? [] : [[`paused: ${pausedFor.join(', ')} · `, 'magenta']]
       return [
         margin,
         String(partition).padStart(9),
-        [counted(lag ?? 0).padStart(7), 'bold'],
+        [`  ${name.padEnd(6)}`, name === 'first' ? 'dim' : 'cyan'],
+        [counted(Math.max(0, lag)).padStart(6), 'bold'],
         '  ',
         [bar, 'yellow'],
         counted(committed ?? 0).padStart(11),
@@ -108,9 +140,7 @@ function partitions({ consumer }: Progress, width: number): Line[] {
   ]
 }
 
-type BlockedBy = NonNullable<Progress['consumer']>['partitions'][number]['blockedBy']
-
-function blocker(blockedBy: BlockedBy): Span[] {
+function blocker(blockedBy: PartitionStatus['blockedBy']): Span[] {
   if (blockedBy === null) return [['–', 'dim']]
   const { offset, attempt, why } = blockedBy
   return [`offset ${counted(offset)} `, [`attempt ${attempt}, ${why}`, 'dim']]

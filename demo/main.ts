@@ -51,8 +51,15 @@ async function demonstrate(options: DemoOptions, signal: AbortSignal): Promise<n
   try {
     const run = new DemoRun(options, brokers, folder, signal)
     const verdict = await watched(run, options, brokers, out)
-    const { rebalances, stoppedCleanly, elapsedMs: totalMs } = run
-    const facts: RunFacts = { broker: brokers.kind, rebalances, stoppedCleanly, totalMs }
+    const facts: RunFacts = {
+      broker: brokers.kind,
+      moves: run.moves,
+      longestBlockage: run.longestBlockage,
+      latenessMaxMs: run.latenessMaxMs,
+      doneBySecond: verdict.doneByProcess[String(run.secondPid)] ?? 0,
+      stoppedCleanly: run.haveStoppedCleanly,
+      totalMs: run.elapsedMs,
+    }
     for (const line of composeClosing(options, verdict, facts)) {
       out.write(`${paint(line, out.columns || Infinity, out)}\n`)
     }
@@ -113,19 +120,20 @@ async function demonstrateDefect(
 }
 
 function argsForCopy(
-  { json, seed, rows, rate, order, concurrency }: DemoOptions,
+  { json, seed, rows, rate, order, retrying, concurrency }: DemoOptions,
   brokers: string | undefined,
 ): string[] {
   return [
     ...(json ? ['--json'] : []),
     ...(brokers === undefined ? [] : ['--brokers', brokers]),
     ...['--seed', String(seed), '--rows', String(rows), '--rate', rate === Infinity ? 'max' : String(rate)],
-    ...['--order', order, '--concurrency', String(concurrency)],
+    ...['--order', order, '--retrying', retrying, '--concurrency', String(concurrency)],
   ]
 }
 
-/** What `--json` prints, flat. All figures are the judge's, except for the broker, the rebalances and the total time. */
-function resultLine(verdict: Verdict, { broker, rebalances, stoppedCleanly, totalMs }: RunFacts): object {
+/** What `--json` prints. All figures are the judge's, except for what `RunFacts` says. */
+function resultLine(verdict: Verdict, facts: RunFacts): object {
+  const { broker, moves, longestBlockage, latenessMaxMs, doneBySecond, stoppedCleanly, totalMs } = facts
   return {
     broker,
     rows: verdict.rows,
@@ -141,12 +149,20 @@ function resultLine(verdict: Verdict, { broker, rebalances, stoppedCleanly, tota
     earlyRetries: verdict.earlyRetries,
     commitsPastUnfinished: verdict.commitsPastUnfinished,
     totalsMatch: verdict.totalsMatch,
-    rebalances,
+    rebalances: moves.rebalances,
     maxInFlight: verdict.maxInFlight,
     elapsedMs: verdict.elapsedMs,
     commitsBackwards: verdict.commitsBackwards,
     uncommitted: verdict.uncommitted,
     samples: verdict.samples,
+    doneBySecond,
+    movedToSecond: moves.movedTo.second,
+    movedBack: moves.movedTo.first,
+    interrupted: moves.interrupted,
+    readAgain: moves.readAgain,
+    deathReasons: verdict.deathReasons,
+    longestBlockage,
+    latenessMaxMs: Math.ceil(latenessMaxMs),
     stoppedCleanly,
     totalMs: Math.round(totalMs),
     agrees: verdict.agrees,

@@ -7,7 +7,7 @@ const rateMax = 1_000_000
 const concurrencyMax = 100_000
 const seedMax = 0xffff_ffff
 
-export const defects = ['commit', 'order', 'loss'] as const
+export const defects = ['commit', 'order', 'loss', 'retry', 'early'] as const
 
 export type DemoOptions = {
   readonly json: boolean
@@ -20,6 +20,8 @@ export type DemoOptions = {
   /** Records per second; Infinity for as fast as it goes. */
   readonly rate: number
   readonly order: 'partition' | 'key' | 'none'
+  /** May the followers of a record pass it while it waits in a delay topic? */
+  readonly retrying: 'overtake' | 'block'
   readonly concurrency: number
   /** A defect to plant into a copy of the sources. */
   readonly break: (typeof defects)[number] | undefined
@@ -43,13 +45,21 @@ export function parseOptions(args: readonly string[]): DemoOptions {
     .addOption(
       new Option('--order <order>', 'what keeps its order').choices(['partition', 'key', 'none']).default('key'),
     )
-    .option('--concurrency <count>', 'attempts at once', wholeNumber(1, concurrencyMax), 64)
+    .addOption(
+      new Option('--retrying <mode>', 'whether others pass a record that waits for a retry')
+        .choices(['overtake', 'block'])
+        .default('overtake'),
+    )
+    .option('--concurrency <count>', 'attempts at once in each consumer', wholeNumber(1, concurrencyMax), 64)
     .addOption(new Option('--break <law>', 'plant a defect that breaks this law').choices(defects))
     .exitOverride()
   command.parse(args, { from: 'user' })
   const { json = false, kafka = false, brokers, break: defect, ...others } = command.opts<Parsed>()
   if (defect === 'order' && others.order !== 'key') {
     command.error(`error: --break order needs --order key, got --order ${others.order}`)
+  }
+  if ((defect === 'retry' || defect === 'early') && others.retrying !== 'overtake') {
+    command.error(`error: --break ${defect} needs --retrying overtake, got --retrying ${others.retrying}`)
   }
   return { ...others, json, kafka: kafka || brokers !== undefined, brokers, break: defect }
 }

@@ -2,7 +2,7 @@
  *  are through. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Holdfast, type Topic } from 'holdfast'
-import { type Strike } from './strikes.ts'
+import { type StrikeReport } from './strikes.ts'
 
 /** Finer than anybody can see on a screen, coarser than a timer's own error. */
 const tickMs = 10
@@ -11,11 +11,11 @@ const unansweredMax = 2_000
 
 export class StrikeProducer {
   readonly #app: Holdfast
-  readonly #topic: Topic<Strike>
+  readonly #topic: Topic<StrikeReport>
   readonly #endOffsets = new Map<number, number>()
   #acknowledged = 0
 
-  constructor(app: Holdfast, topic: Topic<Strike>) {
+  constructor(app: Holdfast, topic: Topic<StrikeReport>) {
     this.#app = app
     this.#topic = topic
   }
@@ -30,16 +30,16 @@ export class StrikeProducer {
   }
 
   /** Resolves when every send was answered; rejects if one of them failed, or with the reason of the signal. */
-  async sendAll(strikes: readonly Strike[], perSecond: number, signal: AbortSignal): Promise<void> {
+  async sendAll(reports: readonly StrikeReport[], perSecond: number, signal: AbortSignal): Promise<void> {
     const unanswered = new Set<Promise<void>>()
     const firstFailure = Promise.withResolvers<never>()
     firstFailure.promise.catch(() => undefined)
     const startedMs = performance.now()
     let sent = 0
-    while (sent < strikes.length) {
-      const due = Math.min(strikes.length, Math.ceil(((performance.now() - startedMs) / 1_000) * perSecond))
+    while (sent < reports.length) {
+      const due = Math.min(reports.length, Math.ceil(((performance.now() - startedMs) / 1_000) * perSecond))
       for (; sent < due && unanswered.size < unansweredMax; sent += 1) {
-        const sending = this.#send(strikes[sent] as Strike).catch(firstFailure.reject)
+        const sending = this.#send(reports[sent] as StrikeReport).catch(firstFailure.reject)
         unanswered.add(sending)
         void sending.finally(() => unanswered.delete(sending))
       }
@@ -49,8 +49,8 @@ export class StrikeProducer {
     signal.throwIfAborted()
   }
 
-  async #send(strike: Strike): Promise<void> {
-    const { partition, offset } = await this.#app.send(this.#topic, { value: strike })
+  async #send(report: StrikeReport): Promise<void> {
+    const { partition, offset } = await this.#app.send(this.#topic, { value: report })
     this.#acknowledged += 1
     this.#endOffsets.set(partition, Math.max(this.#endOffsets.get(partition) ?? 0, offset + 1))
   }

@@ -1,8 +1,8 @@
 /** Shows progress while the demo runs: a live screen on a terminal, one line a second everywhere else. What is shown is
  *  composed in `frame.ts`. */
-import { composeFrame, composeHeading, finishedCount, type Heading } from './frame.ts'
+import { composeFrame, composeHeading, composeNews, type Heading } from './frame.ts'
 import { counted, paint } from './line.ts'
-import { type Progress } from './progress.ts'
+import { type Progress, sumUp } from './progress.ts'
 
 const redrawEveryMs = 100
 const lineEveryMs = 1_000
@@ -64,28 +64,31 @@ class LiveScreen implements Screen {
 }
 
 class LineLog implements Screen {
+  readonly #stream: NodeJS.WriteStream
   readonly #printing: NodeJS.Timeout
-  #troublesTold = 0
+  #newsTold = 0
 
   constructor(stream: NodeJS.WriteStream, heading: Heading, progress: () => Progress) {
+    this.#stream = stream
     for (const line of composeHeading(heading)) stream.write(`${paint(line, Infinity, stream)}\n`)
     this.#printing = setInterval(() => {
       for (const line of this.#describe(progress())) stream.write(`${line}\n`)
     }, lineEveryMs)
   }
 
-  *#describe({ elapsedMs, phase, rows, produced, consumer, troubles }: Progress): Generator<string> {
-    const lag = (consumer?.partitions ?? []).reduce((sum, partition) => sum + (partition.lag ?? 0), 0)
+  *#describe({ elapsedMs, phase, rows, produced, consumers, news }: Progress): Generator<string> {
+    const { finished, inFlight, parked, waiting } = sumUp(consumers)
     yield [
       `  ${String(Math.round(elapsedMs / 1_000)).padStart(3)} s  ${phase}`,
+      `consumers ${consumers.filter((consumer) => consumer.phase !== 'left').length}`,
       `produced ${counted(produced)} of ${counted(rows)}`,
-      `finished ${counted(finishedCount(consumer))}`,
-      `in flight ${counted(consumer?.inFlight ?? 0)}`,
-      `parked ${counted(consumer?.parked ?? 0)}`,
-      `lag ${counted(lag)}`,
+      `finished ${counted(finished)}`,
+      `in flight ${counted(inFlight)}`,
+      `parked ${counted(parked)}`,
+      `waiting ${counted(waiting)}`,
     ].join('  ')
-    for (const trouble of troubles.slice(this.#troublesTold)) yield `       ! ${trouble}`
-    this.#troublesTold = troubles.length
+    for (const each of news.slice(this.#newsTold)) yield `       ${paint(composeNews(each), Infinity, this.#stream)}`
+    this.#newsTold = news.length
   }
 
   close(): void {

@@ -1,5 +1,5 @@
 /** Running totals per airport in SQLite. One strike is one transaction, and its id is part of it: handled twice, it counts
- *  once. That is all a handler needs for effectively-once results on at-least-once delivery. */
+ *  once, whichever process handled it. That is all a handler needs for effectively-once results on at-least-once delivery. */
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { type Strike } from './strikes.ts'
 
@@ -23,7 +23,8 @@ export class Totals {
 
   constructor(file: string) {
     this.#database = new DatabaseSync(file)
-    this.#database.exec('pragma journal_mode = wal; pragma synchronous = normal; pragma busy_timeout = 5000')
+    // Two consumer processes write to one database, so each waits for the other, from its first statement on.
+    this.#database.exec('pragma busy_timeout = 5000; pragma journal_mode = wal; pragma synchronous = normal')
     this.#database.exec(schema)
     this.#begin = this.#database.prepare('begin immediate')
     this.#claim = this.#database.prepare('insert or ignore into applied (id) values (?)')

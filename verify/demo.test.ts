@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { foresee } from '../demo/downstream.ts'
-import { hasDocumentedDamage, readStrikes } from '../demo/strikes.ts'
+import { readReports } from '../demo/strikes.ts'
 import { type ProcessOptions, runProcess, startProcess } from './processes.ts'
 import { describeOnKafka } from './real-kafka.ts'
 
@@ -20,7 +20,7 @@ function demo(...args: string[]): ProcessOptions {
   return { name: 'the demo', args: [program, ...args], env: { TMPDIR: scratch, NO_COLOR: '1', FORCE_COLOR: undefined } }
 }
 
-type Result = Readonly<Record<string, number | string | boolean>>
+type Result = Readonly<Record<string, unknown>>
 
 async function resultOf(...args: string[]): Promise<{ code: number | null; result: Result }> {
   const stdout: string[] = []
@@ -35,9 +35,8 @@ const flawless = {
   rows,
   produced: rows,
   done: rows - 1,
-  filtered: 1,
-  retriedByTopic: 0,
-  deadLettered: 0,
+  filtered: 0,
+  deadLettered: 1,
   duplicates: 0,
   lost: 0,
   orderViolations: 0,
@@ -46,32 +45,49 @@ const flawless = {
   commitsBackwards: 0,
   uncommitted: 0,
   totalsMatch: true,
-  rebalances: 0,
+  stoppedCleanly: true,
   agrees: true,
 } as const
 const settings = ['--rows', String(rows), '--rate', 'max', '--seed', '7', '--concurrency', '3']
 
-/** What the downstream refuses with this seed: the judge has to find as many retries. */
-async function countRefused(): Promise<number> {
-  const handled = (await readStrikes()).slice(0, rows).filter(hasDocumentedDamage)
-  return handled.filter(({ id }) => foresee(7, id, 1).fails).length
+/** What the downstream refuses with this seed: the judge has to find as many retries, and those of the outage. */
+async function countRefused(attempt: number): Promise<number> {
+  const reports = (await readReports()).slice(0, rows)
+  return reports.filter(({ id }) => foresee(7, id, attempt).fails).length
 }
 
 describe('a run without a defect', () => {
-  test.for(['partition', 'key', 'none'])('is as foreseen, figure by figure, with order %s', slow, async (order) => {
-    const { code, result } = await resultOf(...settings, '--order', order)
-    const retriedInPlace = await countRefused()
-    expect(retriedInPlace).toBeGreaterThan(0)
-    expect(result).toMatchObject({ broker: 'embedded', ...flawless, retriedInPlace, maxInFlight: 3 })
+  test.for([
+    ['partition', 'overtake'],
+    ['key', 'overtake'],
+    ['none', 'overtake'],
+    ['key', 'block'],
+  ] as const)('is as foreseen, figure by figure, with order %s and %s', slow, async ([order, retrying]) => {
+    const { code, result } = await resultOf(...settings, '--order', order, '--retrying', retrying)
+    const [inPlace, byTopic] = [(await countRefused(1)) + (await countRefused(2)), await countRefused(3)]
+    expect(Math.min(inPlace, byTopic)).toBeGreaterThan(0)
+    expect(result).toMatchObject({ broker: 'embedded', ...flawless })
+    expect(result['retriedInPlace']).toBeGreaterThanOrEqual(retrying === 'block' ? inPlace + byTopic : inPlace)
+    if (retrying === 'block') expect(result['retriedByTopic']).toBe(0)
+    else expect(result['retriedByTopic']).toBeGreaterThanOrEqual(byTopic)
+    expect(result['rebalances']).toBeGreaterThanOrEqual(2)
+    expect(result['movedToSecond']).toBe(3)
+    expect(result['movedBack']).toBe(3)
+    expect(result['maxInFlight']).toBeLessThanOrEqual(2 * 3)
     expect(code).toBe(0)
   })
 
   test('tells how it goes line by line without a terminal, and ends with a table', slow, async () => {
     const { code, output } = await runProcess(demo('--rows', '400', '--rate', '200'))
     expect(code).toBe(0)
-    expect(output).toContainEqual(expect.stringMatching(/^ +\d+ s {2}running {2}produced \d+ of 400/))
+    expect(output).toContainEqual(expect.stringMatching(/^ +\d+ s {2}running {2}consumers \d {2}produced \d+ of 400/))
     expect(output).toContainEqual(expect.stringContaining('✔ The judge agrees: nothing was lost.'))
-    expect(output).toContainEqual(expect.stringMatching(/^ {2}lost +0 {3}each row was looked for in the topic/))
+    expect(output).toContainEqual(expect.stringMatching(/^ {2}lost +0 {3}each row was looked for in all topics/))
+    expect(output).toContainEqual(expect.stringMatching(/^ +1 × HoldfastError MESSAGE_INVALID: .*damage/))
+    expect(output).toContainEqual(expect.stringMatching(/^ {2}blocked longest +\S+ m?s {3}partition \d, offset \d+: /))
+    for (const news of ['a second consumer joins', 'the downstream is out', 'the second consumer leaves']) {
+      expect(output).toContainEqual(expect.stringContaining(news))
+    }
     expect(output.join('\n')).not.toContain('\x1b')
   })
 })
@@ -82,6 +98,8 @@ describe('a run with a planted defect', () => {
     ['commit', 'commitsPastUnfinished', ['--rows', '1500', '--concurrency', '4']],
     ['order', 'orderViolations', ['--rows', '400']],
     ['loss', 'lost', ['--rows', '400']],
+    ['retry', 'lost', ['--rows', '400', '--seed', '7']],
+    ['early', 'earlyRetries', ['--rows', '400', '--seed', '7']],
   ] as const)('%s is reported as %s', slow, async ([defect, figure, others]) => {
     const { code, result } = await resultOf('--break', defect, '--rate', 'max', ...others)
     expect(result[figure]).toBeGreaterThan(0)

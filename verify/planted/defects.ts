@@ -35,4 +35,23 @@ export const planted: readonly PlantedDefect[] = [
     replace: "    this.finish(entry, 'done', nowMs)\n    return\n",
     law: 'A record is done only when its handler has resolved.',
   },
+  {
+    // Every second write is refused, as a broker may do at any moment, and nobody waits for the answer.
+    id: 'retry',
+    file: 'packages/holdfast/src/runtime/member-loop.ts',
+    find: '      await this.#handOffs.write({ record, at: placeOf(entry), group, attempts, error, destination })\n',
+    replace: `      const handOff = { record, at: placeOf(entry), group, attempts, error, destination }
+      const refused = Promise.reject(new Error('not enough replicas'))
+      const written = record.offset % 2 === 0 ? this.#handOffs.write(handOff) : refused
+      Promise.allSettled([written, refused])
+`,
+    law: 'A record that is handed off is done only when every in-sync replica has it.',
+  },
+  {
+    id: 'early',
+    file: 'packages/holdfast/src/runtime/broker-time.ts',
+    find: '  return Math.max(dueAtMs ?? 0, delayMs === null ? 0 : appendedAtMs + delayMs)',
+    replace: '  return Math.min(dueAtMs ?? 0, appendedAtMs + (delayMs ?? 0) / 2)',
+    law: 'A retry never starts before its due time.',
+  },
 ]
