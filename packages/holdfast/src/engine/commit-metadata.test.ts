@@ -16,6 +16,7 @@ const input: CommitMetadataInput = {
   leaderEpoch: 7,
   unfinished: [100, 104, 105],
   highestFinished: 106,
+  writtenAtMs: 1_699_999_999_000,
   parked: [{ offset: 100, attempt: 2, dueAtMs: 1_700_000_000_000 }],
 }
 
@@ -34,6 +35,7 @@ const anyInput: fc.Arbitrary<CommitMetadataInput> = fc
     leaderEpoch: fc.integer({ min: -1, max: 2 ** 31 - 1 }),
     unfinished: fc.uniqueArray(fc.integer({ min: 1, max: 3_000 }), { maxLength: 300 }),
     above: fc.oneof(fc.constant(null), fc.integer({ min: 1, max: 2 ** 40 })),
+    writtenAtMs: fc.nat(1_000).map((before) => 1.7e12 - before),
     parked: anyParked,
   })
   .map(({ line, unfinished, above, parked, ...head }) => {
@@ -68,7 +70,7 @@ test('what was written is read back, with the topic, offset and epoch it was mad
     { start: 101, end: 104 },
     { start: 106, end: 107 },
   ])
-  expect(rest).toEqual({ ok: true, topicId, committedOffset: 100, leaderEpoch: 7, parked: input.parked })
+  expect(rest).toEqual({ ok: true, topicId, committedOffset: 100, leaderEpoch: 7, parked: [{ ...input.parked[0], waitMs: 1_000 }] })
 })
 
 /** Goal: within the length, the lowest part of what is true, and nothing else. */
@@ -88,7 +90,7 @@ test('any input is read back, or its lowest part where it is too long', () => {
       })
       const lowest = given.parked.toSorted((a, b) => a.offset - b.offset).slice(0, 64)
       const kept = lowest.map((each) => ({ ...each, dueAtMs: Math.ceil(each.dueAtMs / 100) * 100 }))
-      expect(parked).toEqual(kept.slice(0, parked.length))
+      expect(parked).toMatchObject(kept.slice(0, parked.length))
       const end = finished.highest ?? given.committedOffset
       for (const offset of finishedIn(given)) expect(finished.has(offset)).toBe(offset <= end)
       for (const offset of given.unfinished) expect(finished.has(offset)).toBe(false)
@@ -133,7 +135,7 @@ test('of too many parked records the 64 lowest are kept', () => {
 test('when both are too long, parked records take no more than half of the room', () => {
   const parked = Array.from({ length: 64 }, (_, at) => ({ offset: 100 + 2 * at, attempt: 9, dueAtMs: 1e12 + at * 9e6 }))
   const unfinished = Array.from({ length: 500 }, (_, at) => 100 + 2 * at)
-  const both = { ...input, unfinished, highestFinished: 1_099, parked }
+  const both = { ...input, writtenAtMs: 1e12, unfinished, highestFinished: 1_099, parked }
   const text = encodeCommitMetadata(both, { lengthMax: 120 })
   const { finished, parked: kept } = decoded(text)
   expect(text.length).toBeGreaterThanOrEqual(118)

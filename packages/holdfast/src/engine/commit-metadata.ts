@@ -35,14 +35,24 @@ const nilUuid = '00000000-0000-0000-0000-000000000000'
 export type ParkedRecord = {
   readonly offset: number
   readonly attempt: number
-  /** When the attempt is due, in milliseconds since 1970; written in tenths of a second, rounded up. */
+  /** When the attempt is due, in milliseconds since 1970; written in tenths of a second, rounded up. What is overdue when it
+   *  is written is due at once. */
   readonly dueAtMs: number
+}
+
+/** As it is read back. */
+export type ReadParkedRecord = ParkedRecord & {
+  /** How long it had yet to wait when this was written. A reader that is sure of nothing about clocks knows that it need not
+   *  wait longer. */
+  readonly waitMs: number
 }
 
 export type CommitMetadataInput = LedgerWalk & {
   readonly topicId: string
   /** −1 when it is not known. */
   readonly leaderEpoch: number
+  /** When this is written, in milliseconds since 1970. */
+  readonly writtenAtMs: number
   /** In any order. */
   readonly parked: readonly ParkedRecord[]
 }
@@ -55,7 +65,7 @@ export type CommitMetadata = {
   readonly leaderEpoch: number
   readonly finished: CompletionMap
   /** Ascending by offset. */
-  readonly parked: readonly ParkedRecord[]
+  readonly parked: readonly ReadParkedRecord[]
 }
 
 /** `none`: no text. `foreign`: not written in this format. `damaged`: not what was written. */
@@ -105,39 +115,40 @@ export function decodeCommitMetadata(text: string | null): CommitMetadata | NoCo
 }
 
 /** The lowest entries that fit half the room, so that a map never loses all of it to them, or all of it without a map:
- *  how many, the soonest due, then of each the offset above the one before, the attempt, and the due above the soonest. */
+ *  how many, the time of writing, then of each the offset above the one before, the attempt, and how long it has to wait. */
 function parkedNumbers(input: CommitMetadataInput, room: number): readonly number[] {
   const { committedOffset, highestFinished } = input
   const lowest = input.parked.toSorted((a, b) => a.offset - b.offset).slice(0, parkedMax)
   if (lowest.length === 0) return [0]
-  const soonest = Math.min(...lowest.map(dueUnits))
+  const written = Math.floor(input.writtenAtMs / dueUnitMs)
   const roomOfParked = highestFinished > committedOffset ? room / 2 : room
   const numbers: number[] = []
-  let bits = bitsOf([lowest.length, soonest])
+  let bits = bitsOf([lowest.length, written])
   let next = committedOffset
   for (const record of lowest) {
     if (record.offset < next) throw new RangeError(`expected parked offsets ≥ ${next}, each once, got ${record.offset}`)
-    const entry = [record.offset - next, record.attempt, dueUnits(record) - soonest]
+    const entry = [record.offset - next, record.attempt, Math.max(0, dueUnits(record) - written)]
     bits += bitsOf(entry)
     if (bits > roomOfParked) break
     numbers.push(...entry)
     next = record.offset + 1
   }
-  return numbers.length === 0 ? [0] : [numbers.length / numbersPerParked, soonest, ...numbers]
+  return numbers.length === 0 ? [0] : [numbers.length / numbersPerParked, written, ...numbers]
 }
 
-function readParked(text: SevenBitReader, committedOffset: number): ParkedRecord[] {
-  const parked: ParkedRecord[] = []
+function readParked(text: SevenBitReader, committedOffset: number): ReadParkedRecord[] {
+  const parked: ReadParkedRecord[] = []
   const count = text.readNumber()
   if (count > parkedMax) text.spoil()
-  const soonest = count === 0 ? 0 : text.readNumber()
+  const writtenAtMs = count === 0 ? 0 : text.readNumber() * dueUnitMs
   let next = committedOffset
   while (parked.length < count && !text.isSpoiled) {
     const offset = next + text.readNumber()
     const attempt = text.readNumber()
-    const dueAtMs = (soonest + text.readNumber()) * dueUnitMs
+    const waitMs = text.readNumber() * dueUnitMs
+    const dueAtMs = writtenAtMs + waitMs
     if (!Number.isSafeInteger(offset) || !Number.isSafeInteger(dueAtMs)) text.spoil()
-    parked.push({ offset, attempt, dueAtMs })
+    parked.push({ offset, attempt, dueAtMs, waitMs })
     next = offset + 1
   }
   return parked

@@ -30,7 +30,7 @@ export function commitText(offset: number, marks: CommitMarks, clock: Clock): st
   const start = marks.startMark === '' ? '' : marks.startMark + separator
   if (start.length > marks.lengthMax) return ''
   const text = encodeCommitMetadata(
-    { topicId, committedOffset: offset, leaderEpoch, unfinished, highestFinished, parked },
+    { topicId, committedOffset: offset, leaderEpoch, unfinished, highestFinished, parked, writtenAtMs: clock.epochMs() },
     { lengthMax: marks.lengthMax - start.length },
   )
   return text === '' ? marks.startMark : start + text
@@ -53,11 +53,13 @@ export function readCommitText(metadata: string | null, clock: Clock): WrittenMa
   const decoded = decodeCommitMetadata(text)
   if (!decoded.ok) return decoded.reason === 'damaged' ? 'its text is damaged' : null
   const { topicId, committedOffset, leaderEpoch, finished, parked } = decoded
-  const epochFromMonotonicMs = clock.epochMs() - clock.monotonicMs()
+  const nowMs = clock.monotonicMs()
   const failed = new Map<number, FailedBefore>()
-  for (const { offset, attempt: attempts, dueAtMs } of parked) {
-    // 0 would mean that it never had to wait.
-    failed.set(offset, { attempts, dueMs: Math.max(1, dueAtMs - epochFromMonotonicMs) })
+  for (const { offset, attempt: attempts, dueAtMs, waitMs } of parked) {
+    // It was written before it is read: whatever the calendars say, no more than the wait of that time is left. And 0 would
+    // mean that it never had to wait.
+    const leftMs = Math.min(dueAtMs - clock.epochMs(), waitMs)
+    failed.set(offset, { attempts, dueMs: Math.max(1, nowMs + leftMs) })
   }
   const inherited = new InheritedMarks(finished, failed, leaderEpoch)
   if (contradictsItself(inherited, failed, committedOffset)) return 'its text contradicts itself'

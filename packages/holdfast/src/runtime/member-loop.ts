@@ -339,7 +339,9 @@ export class MemberLoop {
   /** What the headers of a record in a delay topic say, with its due time on our own clock. */
   #handedOff(record: KafkaRecord): { attempts: number; dueMs: number } {
     const told = readHandedOff(record.headers)
-    const waitMs = runAtMs(told, record.timestampMs) - this.#brokerTime.nowMs(this.#clock.epochMs())
+    const leftMs = runAtMs(told, record.timestampMs) - this.#brokerTime.nowMs(this.#clock.epochMs())
+    // It was written before it is read: however wrong a calendar is, no more than its whole delay is left.
+    const waitMs = Math.min(leftMs, told.delayMs ?? Infinity)
     // 0 would mean that it never had to wait.
     return { attempts: told.attempts, dueMs: Math.max(1, this.#clock.monotonicMs() + waitMs) }
   }
