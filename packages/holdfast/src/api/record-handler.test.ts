@@ -77,6 +77,15 @@ test('what another group handed off is none of our business (R23)', () => {
   expect(seen).toEqual([])
 })
 
+test('the group that another system names is no reason to ignore a record that was brought over from there', () => {
+  const { seen, delayed } = subscribed()
+  const karafka = [header('source_topic', 'orders'), header('source_partition', '5'), header('source_offset', '77')]
+
+  delayed(recordOf({ value, headers: [...karafka, header('source_consumer_group', 'old')] }), delay, context)
+
+  expect(seen).toMatchObject([{ topic: 'orders', partition: 5, offset: 77 }])
+})
+
 test('a record that somebody wrote into a delay topic by hand is handled, and is where it lies', () => {
   const { seen, delayed } = subscribed()
 

@@ -104,19 +104,21 @@ describe('json', () => {
     expect((await failureOf(() => json().encode(value))).code).toBe('MESSAGE_INVALID')
   })
 
-  test('a schema that throws is the cause of a failure, not a crash', async () => {
-    const cause = new Error('broken schema')
-    const throwing: StandardSchema = {
-      '~standard': {
-        version: 1,
-        vendor: 'test',
-        validate: () => {
-          throw cause
-        },
-      },
-    }
+  test('a schema that throws is the cause of a failure that may pass, not a verdict on the value', async () => {
+    const cause = new Error('the database is away')
+    const schemaThat = (validate: () => never | Promise<never>): StandardSchema => ({
+      '~standard': { version: 1, vendor: 'test', validate },
+    })
+    const throwing = schemaThat(() => {
+      throw cause
+    })
+    const rejecting = schemaThat(() => Promise.reject(cause))
+    const failed = { code: 'MESSAGE_INVALID', retriable: true, cause }
 
-    expect(await failureOf(() => json(throwing).decode(utf8('1')))).toMatchObject({ code: 'MESSAGE_INVALID', cause })
+    for (const codec of [json(throwing), json(rejecting)]) {
+      expect(await failureOf(() => codec.decode(utf8('1')))).toMatchObject(failed)
+      expect(await failureOf(() => codec.encode(1))).toMatchObject(failed)
+    }
   })
 })
 
