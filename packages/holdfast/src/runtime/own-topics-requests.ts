@@ -25,6 +25,9 @@ export type OwnTopicsParts = {
   /** Of each question, until there is an answer to all of it. */
   readonly timeoutMs: number
   readonly signal: AbortSignal
+  /** Takes the place of `signal` once everything is prepared: a stop that drains may still need the first dead letter.
+   *  @default signal */
+  readonly drainedSignal?: AbortSignal | undefined
 }
 
 export type FoundTopic = {

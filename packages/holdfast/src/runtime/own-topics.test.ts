@@ -19,6 +19,7 @@ class World {
   })
   readonly topics = new Map<string, Record<string, string>>([['orders', { 'max.message.bytes': '1000000' }]])
   readonly stop = new AbortController()
+  readonly drained = new AbortController()
   /** Instead of an answer. */
   trouble: (api: KafkaApi, node: { readonly host: string }) => Scripted | typeof silence | undefined = () => undefined
   creating: (name: string) => number = () => 0
@@ -42,6 +43,7 @@ class World {
         requestTimeoutMs: 1_000,
         timeoutMs: 5_000,
         signal: this.stop.signal,
+        drainedSignal: this.drained.signal,
       },
       settings,
     )
@@ -258,6 +260,20 @@ describe('dead letters that nobody asked for', () => {
     await own.ensure(dead)
     await own.ensure(delay)
     expect([world.topics.has(dead), world.port.of('CreateTopics').length - before]).toEqual([true, 1])
+  })
+
+  test('are still made while a stop drains, and no longer', async () => {
+    const world = new World()
+    const own = (await world.ended(world.prepare('create', false))) as OwnTopics
+    world.stop.abort()
+    world.drained.abort()
+    await expect(own.ensure(dead)).rejects.toMatchObject({ code: 'STOPPED' })
+
+    const draining = new World()
+    const stillThere = (await draining.ended(draining.prepare('create', false))) as OwnTopics
+    draining.stop.abort()
+    await draining.ended(stillThere.ensure(dead))
+    expect(draining.topics.has(dead)).toBe(true)
   })
 
   test('are used where they exist, and checked like any other', async () => {

@@ -65,6 +65,7 @@ export class OwnTopics {
 export async function prepareOwnTopics(parts: OwnTopicsParts, settings: GroupSettings): Promise<OwnTopics> {
   const wanted = wantedTopics(settings)
   const requests = new OwnTopicsRequests(parts)
+  const whenRunning = new OwnTopicsRequests({ ...parts, signal: parts.drainedSignal ?? parts.signal })
   const nothing = { later: [], warnings: [], make: () => Promise.resolve() }
   if (wanted.length === 0 || settings.ownTopics === 'ignore') {
     // Nobody was asked whether dead letters exist that nobody asked for, and a write to a missing topic blocks its partition.
@@ -80,27 +81,28 @@ export async function prepareOwnTopics(parts: OwnTopicsParts, settings: GroupSet
 
   const later = mayCreate ? missing.filter(({ isRequired }) => !isRequired) : []
   const required = missing.filter(({ isRequired }) => isRequired)
-  const check = (topics: readonly WantedTopic[], there: ReadonlyMap<string, FoundTopic>): Promise<string[]> =>
-    checkAll({ requests, group: settings.group, sources, missing: mayCreate ? [] : required }, topics, there)
+  const check = (asking: OwnTopicsRequests, topics: readonly WantedTopic[], there: typeof found): Promise<string[]> =>
+    checkAll({ requests: asking, group: settings.group, sources, missing: mayCreate ? [] : required }, topics, there)
   const warnings = await check(
+    requests,
     wanted.filter((each) => !isMissing(each)),
     found,
   )
 
-  const make = async (topics: readonly WantedTopic[]): Promise<string[]> => {
+  const make = async (asking: OwnTopicsRequests, topics: readonly WantedTopic[]): Promise<string[]> => {
     if (topics.length === 0) return []
-    await requests.create(topics.map((each) => newTopic(each, sources)))
-    const there = await requests.awaitReady(topics.map(({ topic }) => topic))
+    await asking.create(topics.map((each) => newTopic(each, sources)))
+    const there = await asking.awaitReady(topics.map(({ topic }) => topic))
     // Somebody else may have made it at the same moment, and differently.
-    return check(topics, there)
+    return check(asking, topics, there)
   }
-  if (mayCreate) warnings.push(...(await make(required)))
+  if (mayCreate) warnings.push(...(await make(requests, required)))
   const used = wanted.filter((each) => mayCreate || !isMissing(each))
   return new OwnTopics({
     deadLetterTopics: deadLettersOf(settings, used),
     warnings,
     later,
-    make: async (each) => void (await make([each])),
+    make: async (each) => void (await make(whenRunning, [each])),
   })
 }
 
