@@ -2,6 +2,8 @@
 import type { ConsumerStatus } from 'holdfast'
 
 export type ConsumerSetup = {
+  /** By which it is called to join. */
+  readonly name: string
   readonly brokers: string
   readonly topic: string
   readonly group: string
@@ -14,6 +16,8 @@ export type ConsumerSetup = {
 }
 
 export type ConsumerReport =
+  /** It waits to be called. */
+  | { readonly type: 'loaded' }
   /** It has its partitions. */
   | { readonly type: 'ready' }
   | { readonly type: 'status'; readonly status: ConsumerStatus }
@@ -26,8 +30,8 @@ export type ConsumerReport =
   | { readonly type: 'trouble'; readonly text: string }
   | { readonly type: 'stopped'; readonly clean: boolean; readonly uncommitted: number; readonly abandoned: number }
 
-/** Matches the line of the report `ready`. */
-export const readyLine: RegExp = /^\{"type":"ready"\}$/
+/** Matches the line of the report `loaded`. */
+export const loadedLine: RegExp = /^\{"type":"loaded"\}$/
 
 /** Undefined for a line that is not a report, such as a warning of Node. */
 export function parseReport(line: string): ConsumerReport | undefined {

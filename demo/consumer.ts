@@ -1,11 +1,12 @@
 /** The consumer of the demo: keeps running totals per airport against a slow and unreliable downstream. A program of its
  *  own, started by `main.ts` with its setup as JSON, because a consumer that shares a process with its judge, its
- *  producer and its broker proves little; for a while there are two of them. It reports as one line of JSON at a time and
- *  ends cleanly on SIGTERM. */
+ *  producer and its broker proves little; for a while there are two of them. It joins when it is called, reports as one
+ *  line of JSON at a time and ends cleanly on SIGTERM. */
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { createHoldfast } from 'holdfast'
 import { AttemptLog } from './attempt-log.ts'
+import { called } from './call.ts'
 import { type ConsumerReport, type ConsumerSetup } from './consumer-report.ts'
 import { callDownstream, delaysMs, foresee, inPlaceWaitsMs } from './downstream.ts'
 import { Outage } from './outage.ts'
@@ -60,23 +61,29 @@ app.on('partition.blocked', ({ at, offset, error }) => {
   report({ type: 'trouble', text: `partition ${at.partition} stands still at offset ${offset}: ${error.message}` })
 })
 
-const askedToStop = once(process, 'SIGTERM')
+const askedToStop = new AbortController()
+process.once('SIGTERM', () => askedToStop.abort())
 // Ctrl-C reaches every process of the terminal, but only the demo decides when its consumers stop.
 process.on('SIGINT', () => undefined)
 
-await app.start()
-await consumer.assigned()
-report({ type: 'ready' })
-const reporting = setInterval(reportStatus, reportEveryMs)
-await Promise.race([askedToStop, app.closed])
-
-clearInterval(reporting)
+report({ type: 'loaded' })
+await called(setup.folder, setup.name, askedToStop.signal)
+if (!askedToStop.signal.aborted) await work()
 const { clean, uncommitted, abandoned } = await app.stop()
 reportStatus()
 report({ type: 'stopped', clean, uncommitted, abandoned })
 outage.close()
 totals.close()
 attempts.close()
+
+async function work(): Promise<void> {
+  await app.start()
+  await consumer.assigned()
+  report({ type: 'ready' })
+  const reporting = setInterval(reportStatus, reportEveryMs)
+  const stopping = askedToStop.signal.aborted ? undefined : once(askedToStop.signal, 'abort')
+  await Promise.race([stopping, app.closed]).finally(() => clearInterval(reporting))
+}
 
 function reportStatus(): void {
   const status = consumer.status()

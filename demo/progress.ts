@@ -7,7 +7,8 @@ export type ConsumerName = 'first' | 'second'
 
 export type ConsumerView = {
   readonly name: ConsumerName
-  readonly phase: 'joining' | 'running' | 'leaving' | 'left'
+  /** `away` before it was called. */
+  readonly phase: 'away' | 'joining' | 'running' | 'leaving' | 'left'
   /** Null until it has reported for the first time. */
   readonly status: ConsumerStatus | null
 }

@@ -47,8 +47,8 @@ export class DemoRun {
   readonly #producedMeter = new RateMeter()
   readonly #finishedMeter = new RateMeter()
   readonly #news: News[] = []
-  readonly #first = new ConsumerProcess('first')
-  readonly #second = new ConsumerProcess('second')
+  readonly #first: ConsumerProcess
+  readonly #second: ConsumerProcess
   readonly #moves = new Moves()
   readonly #blockages = new Blockages()
   #phase: Phase = 'starting'
@@ -59,6 +59,8 @@ export class DemoRun {
     this.#options = options
     this.#brokers = brokers
     this.#folder = folder
+    this.#first = new ConsumerProcess('first', folder)
+    this.#second = new ConsumerProcess('second', folder)
     this.#signal = signal
   }
 
@@ -105,7 +107,7 @@ export class DemoRun {
   }
 
   get #views(): Progress['consumers'] {
-    return [this.#first.view, ...(this.#second.pid === undefined ? [] : [this.#second.view])]
+    return [this.#first.view, this.#second.view].filter(({ phase }) => phase !== 'away')
   }
 
   get #sums(): ReturnType<typeof sumUp> {
@@ -121,9 +123,10 @@ export class DemoRun {
     let watching: Promise<RunningProcess> | undefined
     try {
       await this.#brokers.createTopic()
-      // No record is there yet, so both may start side by side: there is nothing to miss.
+      // No record is there yet, so all may start side by side: there is nothing to miss.
       watching = this.#startWatch()
-      const [watch] = await Promise.all([watching, this.#start(this.#first)])
+      const [watch] = await Promise.all([watching, this.#start(this.#first), this.#start(this.#second)])
+      await this.#first.join()
 
       this.#phase = 'running'
       this.#producer = new StrikeProducer(app, reportsTopic(this.#brokers.topic))
@@ -154,7 +157,7 @@ export class DemoRun {
     const { bootstrap: brokers, topic, group } = this.#brokers
     const { order, retrying, concurrency, seed } = this.#options
     return consumer.start(
-      { brokers, topic, group, folder: this.#folder, order, retrying, concurrency, seed },
+      { brokers, topic, group, order, retrying, concurrency, seed },
       {
         onReport: (report) => this.#note(consumer, report),
         onStrayLine: (line) => this.#tell('trouble', line),
@@ -226,7 +229,8 @@ export class DemoRun {
         share: secondJoinsAt,
         perform: async () => {
           this.#tell('note', 'a second consumer joins')
-          await (joining = this.#start(this.#second))
+          await (joining = this.#second.join())
+          this.#tell('note', `the second consumer has ${this.#moves.ownedBy('second')} partitions`)
         },
       },
       {
