@@ -1,7 +1,14 @@
 /** What the scenarios of consumers share: gates that handlers wait at, diaries that they write, and waits on what the app or
  *  the embedded broker tells. Nothing here sleeps: a wait that does not end is ended by the limit of its test. */
-import { type BrokerEvent, type EmbeddedKafka, type HistoryEntry, type NewRecord } from '@holdfast/broker'
-import { type AppOptions, type Holdfast, type HoldfastEventName, type HoldfastEvents } from 'holdfast'
+import {
+  type BrokerEvent,
+  type EmbeddedKafka,
+  type HistoryEntry,
+  type NewRecord,
+  type StoredRecord,
+} from '@holdfast/broker'
+import { type AppOptions, type Handler, type Holdfast, type HoldfastEventName, type HoldfastEvents } from 'holdfast'
+import { clusterNodes, Machine, type TestKit } from 'holdfast/testing'
 
 /** Quick to commit and to give up, and silent. */
 export const testApp = {
@@ -145,4 +152,62 @@ export function commitRequests(
 
 export function requestsOf(kafka: EmbeddedKafka, api: string): readonly HistoryEntry[] {
   return kafka.core.history.filter((entry) => entry.api === api)
+}
+
+/** One attempt of a handler in virtual time. */
+export type Tried = {
+  readonly what: string
+  readonly attempt: number
+  readonly atMs: number
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+}
+
+/** A handler that notes every attempt when it starts, by the text of its value, and throws what `fails` returns for it;
+ *  undefined is success. */
+export function noting(
+  kit: TestKit,
+  diary: Diary<Tried>,
+  fails: (tried: Tried) => unknown = () => undefined,
+): Handler<Uint8Array> {
+  return ({ valueBytes, topic, partition, offset }, { attempt }) => {
+    const what = valueBytes?.toString() ?? ''
+    const tried = { what, attempt, atMs: kit.time.monotonicMs(), topic, partition, offset }
+    diary.note(tried)
+    const failure = fails(tried)
+    if (failure !== undefined) throw failure
+  }
+}
+
+/** Another machine in the world of a kit, for several apps and for crashes. */
+export function machineOf(kit: TestKit, name: string): Machine {
+  return new Machine(name, { core: kit.broker, clock: kit.time, network: kit.network, nodes: clusterNodes(1) })
+}
+
+/** Refuses whatever is produced to a topic, with a Kafka error code, until the function that it returns is called. What else
+ *  was in the request is sent again by its producer. */
+export function refuseProduce(kit: TestKit, topic: string, code: number): () => void {
+  const notEnoughReplicas = 19
+  return kit.broker.intercept('Produce', ({ topics }) => {
+    if (!topics.some(({ name }) => name === topic)) return undefined
+    const responses = topics.map(({ name, partitions }) => ({
+      name,
+      partitions: partitions.map(({ index }) => ({
+        index,
+        errorCode: name === topic ? code : notEnoughReplicas,
+        baseOffset: -1,
+        logAppendTimeMs: -1,
+        logStartOffset: -1,
+        recordErrors: [],
+        errorMessage: null,
+      })),
+    }))
+    return { responses, throttleTimeMs: 0 }
+  })
+}
+
+/** The headers of a stored record, name by name; of several with one name the last. */
+export function headersOf({ headers }: Pick<StoredRecord, 'headers'>): Record<string, string | undefined> {
+  return Object.fromEntries(headers.map(({ key, value }) => [key, value?.toString()]))
 }
