@@ -22,6 +22,7 @@ const fencing: ReadonlySet<number> = new Set([
 export class Commits<R> {
   readonly rhythm: CommitRhythm
   #sentAtMs = 0
+  #sentUnder: Stamp = -1
   /** Partitions of the request in flight with their epoch: an acknowledgement counts for that ownership only. */
   #epochs = new Map<string, number>()
 
@@ -63,9 +64,15 @@ export class Commits<R> {
       return
     }
     this.#sentAtMs = nowMs
+    this.#sentUnder = stamp
     this.rhythm.sent(nowMs)
     effects.emit('commit.sent', { group, partitions: offsets.length })
     effects.commit(stamp, identity, offsets)
+  }
+
+  /** Whether this is the answer to the request in flight, and not to one of an older life. */
+  isAwaited(stamp: Stamp): boolean {
+    return this.rhythm.isInFlight && stamp === this.#sentUnder
   }
 
   /** Takes the answer in, partition by partition. */
