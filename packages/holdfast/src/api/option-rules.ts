@@ -49,7 +49,14 @@ export const consumeRules: Readonly<Record<ConsumeNumber, NumberRule>> = {
   parkedRecords: { unit: 'records', min: 1, max: 100_000 },
 }
 
-export const inPlaceRule: NumberRule & { readonly waitsMax: number } = { unit: 'ms', min: 0, max: hour, waitsMax: 20 }
+/** A list of waits. */
+export type WaitsRule = NumberRule & { readonly waitsMax: number }
+
+export const inPlaceRule: WaitsRule = { unit: 'ms', min: 0, max: hour, waitsMax: 20 }
+/** A wait shorter than 10 ms takes longer to write than to wait; after 7 d nobody remembers what it was for. */
+export const delaysRule: WaitsRule = { unit: 'ms', min: 10, max: 7 * day, waitsMax: 20 }
+/** Each is a topic with as many partitions as its source, and every member reads them all. */
+export const delayTopicsMax = 16
 
 /** A record, not an array, so that the compiler misses none. */
 const appOptionNames: Record<keyof AppOptions, true> = {
@@ -60,6 +67,8 @@ const appOptionNames: Record<keyof AppOptions, true> = {
   log: true,
   protocol: true,
   isolationLevel: true,
+  topics: true,
+  naming: true,
 }
 const consumeOptionNames: Record<keyof ConsumeOptions, true> = {
   ...allOf(consumeRules),
@@ -69,6 +78,8 @@ const consumeOptionNames: Record<keyof ConsumeOptions, true> = {
   from: true,
   filter: true,
   retry: true,
+  whileRetrying: true,
+  deadLetters: true,
 }
 
 export const appOptions: readonly string[] = Object.keys(appOptionNames)
@@ -91,26 +102,16 @@ export const unbuiltAppOptions: Readonly<Record<string, UnbuiltOption>> = {
     what: 'transactions',
     instead: 'Leave it out: sends are idempotent and acknowledged by all replicas.',
   },
-  topics: { what: 'creating retry and dead-letter topics', instead: 'Leave it out: no such topic is used yet.' },
-  naming: { what: 'retry and dead-letter topics', instead: 'Leave it out: no such topic is used yet.' },
-}
-
-const noRetryTopics: UnbuiltOption = {
-  what: 'retry topics',
-  instead: 'Use retry.inPlace; a record that still fails pauses its partition and fails health, nothing is dropped.',
 }
 
 export const unbuiltConsumeOptions: Readonly<Record<string, UnbuiltOption>> = {
-  deadLetters: {
-    what: 'dead-letter topics',
-    instead: 'Leave it out: a record that still fails pauses its partition and fails health. Catch the error to go on.',
-  },
-  whileRetrying: { ...noRetryTopics, instead: `Leave it out: a record keeps its lane while it is retried in place.` },
   batch: { what: 'batches (consumeBatch)', instead: 'Consume messages one by one; concurrency shares the work.' },
   executor: { what: 'executors', instead: 'Leave it out: handlers run on the main thread.' },
 }
 
 export const unbuiltRetryOptions: Readonly<Record<string, UnbuiltOption>> = {
-  delays: noRetryTopics,
-  policy: noRetryTopics,
+  policy: {
+    what: 'computed retries',
+    instead: 'List the waits in retry.inPlace and retry.delays, or throw a RetryAfterError for a wait of your own.',
+  },
 }

@@ -3,9 +3,10 @@
 
 import { type Duration } from '../model/duration.ts'
 import { type Message } from '../model/message.ts'
-import { type Order } from '../model/settings.ts'
+import { type Order, type OwnTopicPolicy, type WhileRetrying } from '../model/settings.ts'
 import { type Logger, type LogLevel } from '../observe/log.ts'
 import { type KafkaOptions, type TestKafka } from './kafka-options.ts'
+import { type Naming } from './own-topic-names.ts'
 
 /** Options of `createHoldfast`. Every duration is a number of milliseconds or a text such as `'30s'`. */
 export type AppOptions = {
@@ -33,6 +34,14 @@ export type AppOptions = {
   readonly requestTimeout?: Duration | undefined
   /** How partitions move when members come and go. Only `'eager'` is built. @default 'eager' */
   readonly protocol?: 'eager' | undefined
+
+  /** What to do about missing delay and dead-letter topics: create them, refuse to start without them (`'verify'`, which also
+   *  refuses such that would lose records), or not even look.
+   *  @default 'verify' if NODE_ENV is production, else 'create' */
+  readonly topics?: OwnTopicPolicy | undefined
+  /** Other names for delay and dead-letter topics. Change it only when the old topics are empty: nobody reads them then.
+   *  @default '{group}.{topic}.retry.{delay}' and '{group}.{topic}.dlq' */
+  readonly naming?: Naming | undefined
 
   /** Pause between two commits while something is finished. 10 ms to 10 min. @default '1s' */
   readonly commitInterval?: Duration | undefined
@@ -85,8 +94,16 @@ export type ConsumeOptions<Out = unknown> = {
   readonly from?: FromOption | undefined
   /** Says which messages are for this handler; the others count as filtered and are committed. @default all */
   readonly filter?: ((message: Message<Out>) => boolean) | undefined
-  /** What happens after a failed attempt. @default { inPlace: ['100ms', '1s', '5s'] } */
-  readonly retry?: RetryOptions | undefined
+  /** What happens after a failed attempt. `'standard'` waits in place (100 ms, 1 s, 5 s), then in delay topics (30 s, 5 min,
+   *  30 min). @default { inPlace: ['100ms', '1s', '5s'] } */
+  readonly retry?: RetryOptions | 'standard' | undefined
+  /** May later messages of a lane pass one that waits in a delay topic (`'overtake'`), or does everything wait in place and
+   *  the lane with it (`'block'`)? @default 'overtake' */
+  readonly whileRetrying?: WhileRetrying | undefined
+  /** Where a message goes that is out of attempts or cannot be decoded. `true`: to the dead-letter topic, which must exist
+   *  or be created at the start. `false`: nowhere, its partition stops. Not given: to the dead-letter topic if it exists
+   *  or may be created when the first one dies, else its partition stops. */
+  readonly deadLetters?: boolean | undefined
   /** Decoded records per partition, waiting or running. 1 to 100,000. @default 256 */
   readonly bufferedRecords?: number | undefined
   /** Records per partition that wait for their next attempt. 1 to 100,000. @default 256 */
@@ -98,8 +115,14 @@ export type FromOption = 'earliest' | 'latest' | 'fail' | { readonly time: Date 
 export type RetryOptions = {
   /** The longest wait before each further attempt; the actual one is random, up to it. The record keeps its lane and
    *  gives back its permit. At most 20 waits of up to 1 h; `[]` means a single attempt.
-   *  @default ['100ms', '1s', '5s'] */
+   *  @default ['100ms', '1s', '5s'], or none if there are `delays` */
   readonly inPlace?: readonly Duration[] | undefined
+  /** The wait before each attempt after those in place. The record waits in a topic of its own for each length, where it
+   *  holds up nobody; with `whileRetrying: 'block'` it waits in place. At most 20 waits of 10 ms to 7 d. @default none */
+  readonly delays?: readonly Duration[] | undefined
+  /** Further delay topics, for waits that a `RetryAfterError` asks for: it goes to the shortest one that is long enough.
+   *  10 ms to 7 d; together with `delays` at most 16 different lengths. @default none */
+  readonly buckets?: readonly Duration[] | undefined
 }
 
 /** Options of `createHoldfast` that become one number. */
@@ -171,12 +194,16 @@ export const consumeDefaults: Readonly<Record<ConsumeNumber, number>> = Object.f
 /** R18: how long the attempts after the first may wait in place. */
 export const inPlaceDefaults: readonly number[] = Object.freeze([100, 1_000, 5_000])
 
+/** R18: the delays of `retry: 'standard'`. */
+export const standardDelays: readonly number[] = Object.freeze([30_000, 300_000, 1_800_000])
+
 export const wordDefaults: {
   readonly profile: 'production'
   readonly protocol: 'eager'
   readonly isolationLevel: 'readCommitted'
   readonly order: 'key'
   readonly onStuck: 'hold'
+  readonly whileRetrying: 'overtake'
   readonly from: 'earliest'
   readonly log: LogLevel
   readonly clientId: string
@@ -186,6 +213,7 @@ export const wordDefaults: {
   isolationLevel: 'readCommitted',
   order: 'key',
   onStuck: 'hold',
+  whileRetrying: 'overtake',
   from: 'earliest',
   log: 'info',
   clientId: 'holdfast',

@@ -6,6 +6,7 @@ import {
   type AppSettings,
   type FetchSettings,
   type GroupSettings,
+  type OwnTopicPolicy,
   type SubscriptionSettings,
 } from '../model/settings.ts'
 import { type Logger, type LogLevel } from '../observe/log.ts'
@@ -16,8 +17,9 @@ import { resolveLog } from './log-options.ts'
 import { OptionReader } from './option-reader.ts'
 import { appOptions, unbuiltAppOptions } from './option-rules.ts'
 import { type AppOptions, fixedSettings, wordDefaults } from './options.ts'
+import { OwnTopicNames } from './own-topic-names.ts'
 import { shown } from './shown.ts'
-import { checkHandler, resolveSubscription, subscriptionReader } from './subscription-options.ts'
+import { checkHandler, resolveSubscription, subscriptionReader, watchedKey } from './subscription-options.ts'
 
 /** One `consume` call, as it was written. */
 export type Subscription = {
@@ -30,6 +32,8 @@ export type ResolvedSettings = {
   readonly settings: AppSettings
   /** The group of each `consume` call, in their order. */
   readonly groupOf: readonly string[]
+  /** The settings of each `consume` call, in their order. */
+  readonly subscriptionOf: readonly SubscriptionSettings[]
   readonly kafka: KafkaTarget
   /** The user's logger, or null for the built-in one at `level`, or none at all if that is `silent`. */
   readonly log: { readonly logger: Logger | null; readonly level: LogLevel | 'silent' }
@@ -80,19 +84,23 @@ function resolveAll(
     ['readCommitted', 'readUncommitted'],
     wordDefaults.isolationLevel,
   )
-  const { byGroup, groupOf } = resolveSubscriptions(options, subscriptions, environment, issues)
+  const usualPolicy = environment.text('NODE_ENV') === 'production' ? 'verify' : 'create'
+  const ownTopics: OwnTopicPolicy = options.choice('topics', ['create', 'verify', 'ignore'], usualPolicy)
+  const names = new OwnTopicNames(options.value('naming'), issues)
+  const { byGroup, groupOf, subscriptionOf } = resolveSubscriptions(options, subscriptions, environment, names, issues)
   if (issues.length > 0) throw new SettingsError(issues)
   // The process holds so many bytes, not each of its groups (G4).
   const heldBytesMax = Math.floor(numbers.heldBytes / Math.max(1, byGroup.size))
   const groups = [...byGroup].map(([group, ofGroup]) =>
-    groupSettings(group, ofGroup, { ...numbers, heldBytes: heldBytesMax }, isolationLevel),
+    groupSettings(group, ofGroup, { ...numbers, heldBytes: heldBytesMax }, { isolationLevel, ownTopics }),
   )
   return Object.freeze({
     settings: appSettings(kafka.clientId, numbers, groups),
     groupOf: Object.freeze(groupOf),
+    subscriptionOf: Object.freeze(subscriptionOf),
     kafka,
     log,
-    warnings: Object.freeze(environment.strangers()),
+    warnings: Object.freeze([...environment.strangers(), ...names.warnings]),
   })
 }
 
@@ -101,17 +109,23 @@ function resolveSubscriptions(
   app: OptionReader,
   subscriptions: readonly Subscription[],
   environment: EnvironmentReader,
+  names: OwnTopicNames,
   issues: SettingsIssue[],
-): { byGroup: ReadonlyMap<string, readonly SubscriptionSettings[]>; groupOf: string[] } {
+): SubscriptionsByGroup {
   const groupOfApp = app.value('group') === undefined ? undefined : app.name('group')
   const byGroup = new Map<string, SubscriptionSettings[]>()
   const groupOf: string[] = []
-  let isGroupMissing = false
-  for (const { topic, options, handler } of subscriptions) {
+  const subscriptionOf: SubscriptionSettings[] = []
+  const read = subscriptions.map(({ topic, options, handler }) => {
     const reader = subscriptionReader(topic, options, issues)
-    const settings = resolveSubscription(topic, reader, issues)
-    checkHandler(handler, reader)
     const group = reader.name('group') ?? groupOfApp ?? environment.name('KAFKA_GROUP_ID')
+    return { topic, handler, reader, group }
+  })
+  const watchedKeys = new Set(read.flatMap(({ topic, group }) => watchedKey(topic, group ?? '') ?? []))
+  let isGroupMissing = false
+  for (const { topic, handler, reader, group } of read) {
+    const settings = resolveSubscription(topic, reader, issues, { group, names, watchedKeys })
+    checkHandler(handler, reader)
     if (group === undefined) {
       isGroupMissing ||= !reader.isFlawed('group') && !app.isFlawed('group')
       continue
@@ -126,7 +140,9 @@ function resolveSubscriptions(
     }
     byGroup.set(group, [...ofGroup, settings])
     groupOf.push(group)
+    subscriptionOf.push(settings)
   }
+  names.checkUses()
   if (isGroupMissing) {
     app.report(
       'group',
@@ -134,19 +150,25 @@ function resolveSubscriptions(
       "Pass createHoldfast({ group: 'billing' }) or set KAFKA_GROUP_ID.",
     )
   }
-  return { byGroup, groupOf }
+  return { byGroup, groupOf, subscriptionOf }
+}
+
+type SubscriptionsByGroup = {
+  readonly byGroup: ReadonlyMap<string, readonly SubscriptionSettings[]>
+  readonly groupOf: string[]
+  readonly subscriptionOf: SubscriptionSettings[]
 }
 
 function groupSettings(
   group: string,
   subscriptions: readonly SubscriptionSettings[],
   numbers: AppNumbers,
-  isolationLevel: FetchSettings['isolationLevel'],
+  { isolationLevel, ownTopics }: Pick<FetchSettings, 'isolationLevel'> & Pick<GroupSettings, 'ownTopics'>,
 ): GroupSettings {
   return Object.freeze({
     group,
     protocol: 'eager',
-    ownTopics: 'create',
+    ownTopics,
     subscriptions: Object.freeze(subscriptions),
     sessionTimeoutMs: numbers.sessionTimeout,
     heartbeatIntervalMs: numbers.heartbeatInterval,

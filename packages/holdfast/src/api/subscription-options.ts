@@ -2,48 +2,111 @@
 
 import { type SettingsIssue } from '../model/errors.ts'
 import { type StartFrom, type SubscriptionSettings } from '../model/settings.ts'
+import { watchedBy, type WatchedDeadLetters } from './dead-letters.ts'
+import { flawsOf } from './definition-flaws.ts'
 import { numberProblem, OptionReader } from './option-reader.ts'
-import {
-  consumeOptions,
-  consumeRules,
-  inPlaceRule,
-  unbuiltConsumeOptions,
-  unbuiltRetryOptions,
-} from './option-rules.ts'
-import { consumeDefaults, type ConsumeNumber, inPlaceDefaults, wordDefaults } from './options.ts'
-import { parseDuration } from '../model/duration.ts'
+import { consumeOptions, consumeRules, unbuiltConsumeOptions } from './option-rules.ts'
+import { consumeDefaults, type ConsumeNumber, wordDefaults } from './options.ts'
 import { nearestName } from './nearest-name.ts'
+import { type OwnTopicNames } from './own-topic-names.ts'
+import { resolveRetry, resolveRetryOfDeadLetters, type RetrySettings, useDeadLetters } from './retry-options.ts'
 import { shown } from './shown.ts'
-import { type Topic, topicIssues } from './topic.ts'
+import { type Topic, topicIssues, topicNameProblem } from './topic.ts'
 
 export function subscriptionReader(topic: unknown, options: unknown, issues: SettingsIssue[]): OptionReader {
   return new OptionReader(`consume(${labelOf(topic)}).`, options, issues)
+}
+
+/** What a `consume` call needs to know of the app around it. */
+export type SubscriptionPlace = {
+  /** Undefined if there is none, which was told already; then topics of ours have no names. */
+  readonly group: string | undefined
+  readonly names: OwnTopicNames
+  /** `deadLettersKey` of all dead letters that somebody in this app reads. */
+  readonly watchedKeys: ReadonlySet<string>
+}
+
+/** Of the dead letters that a `consume` call reads; undefined if it reads an ordinary topic. */
+export function watchedKey(topic: unknown, group: string): string | undefined {
+  const watched = watchedBy(topic)
+  return watched === undefined ? undefined : deadLettersKey(watched.group ?? group, nameOf(watched.topic))
+}
+
+function deadLettersKey(group: string, topic: string): string {
+  return JSON.stringify([group, topic])
 }
 
 export function resolveSubscription(
   topic: unknown,
   options: OptionReader,
   issues: SettingsIssue[],
+  place: SubscriptionPlace,
 ): SubscriptionSettings {
-  issues.push(...topicIssues(topic))
+  const watched = watchedBy(topic)
+  issues.push(...(watched === undefined ? topicIssues(topic) : watchedIssues(topic, watched)))
+  const { name, retry } =
+    watched === undefined
+      ? ofSource(nameOf(topic), options, issues, place)
+      : ofDeadLetters(watched, options, issues, place)
   options.refuseOthers(consumeOptions, unbuiltConsumeOptions)
   options.choice('onStuck', ['hold'], wordDefaults.onStuck)
   options.function('filter', '(message) => message.value.total > 0')
   return Object.freeze({
-    topic: nameOf(topic),
+    topic: name,
     order: options.choice('order', ['partition', 'key', 'none'], wordDefaults.order),
     concurrency: numberOf(options, 'concurrency'),
     attemptTimeoutMs: numberOf(options, 'attemptTimeout'),
     abortGraceMs: numberOf(options, 'abortGrace'),
     from: resolveFrom(options),
-    inPlaceDelaysMs: resolveInPlace(options, issues),
-    delaysMs: [],
-    delayTopics: [],
-    whileRetrying: 'overtake',
-    deadLetters: null,
+    ...retry,
     bufferedRecordsMax: numberOf(options, 'bufferedRecords'),
     parkedRecordsMax: numberOf(options, 'parkedRecords'),
   })
+}
+
+type Resolved = { readonly name: string; readonly retry: RetrySettings }
+
+function ofSource(
+  name: string,
+  options: OptionReader,
+  issues: SettingsIssue[],
+  { group, names, watchedKeys }: SubscriptionPlace,
+): Resolved {
+  const report = (problem: string, remedy: string): void => options.report('topic', problem, remedy)
+  if (group === undefined || topicNameProblem(name) !== undefined) {
+    return { name, retry: resolveRetry(options, issues, null) }
+  }
+  const isWatched = watchedKeys.has(deadLettersKey(group, name))
+  names.use({ name, words: `the topic ${name}`, kind: 'source', report })
+  return { name, retry: resolveRetry(options, issues, { group, topic: name, names, isWatched }) }
+}
+
+function ofDeadLetters(
+  { topic, group }: WatchedDeadLetters,
+  options: OptionReader,
+  issues: SettingsIssue[],
+  place: SubscriptionPlace,
+): Resolved {
+  const retry = resolveRetryOfDeadLetters(options, issues)
+  const owner = group ?? place.group
+  if (owner === undefined || topicNameProblem(nameOf(topic)) !== undefined) return { name: '', retry }
+  const of = { group: owner, topic: nameOf(topic), names: place.names }
+  const named = place.names.deadLetters(of.group, of.topic)
+  if ('problem' in named) {
+    if (named.problem !== null) options.report('topic', named.problem, 'Pass `naming` to createHoldfast.')
+    return { name: '', retry }
+  }
+  useDeadLetters(options, 'topic', of, named.name)
+  return { name: named.name, retry }
+}
+
+function watchedIssues(definition: unknown, { topic }: WatchedDeadLetters): readonly SettingsIssue[] {
+  const flaws = typeof definition === 'object' && definition !== null ? flawsOf(definition) : []
+  if (watchedBy(topic) === undefined) return [...topicIssues(topic), ...flaws]
+  return [
+    ...flaws,
+    { option: nameOf(definition), problem: 'dead letters have no dead letters', remedy: 'Name the topic.' },
+  ]
 }
 
 export function checkHandler(handler: unknown, options: OptionReader): void {
@@ -73,7 +136,7 @@ function nameOf(topic: unknown): string {
 
 function labelOf(topic: unknown): string {
   const name = nameOf(topic)
-  if (/^[\w.-]{1,249}$/.test(name)) return name
+  if (/^[\w.-]{1,249}$/.test(name) || watchedBy(topic) !== undefined) return name
   return name === '' ? shown(topic) : shown(name)
 }
 
@@ -114,30 +177,4 @@ function readTime(time: unknown): number | undefined {
 
 function readIso(text: string): number {
   return isoForm.test(text) ? Date.parse(text) : Number.NaN
-}
-
-function resolveInPlace(options: OptionReader, issues: SettingsIssue[]): readonly number[] {
-  const retry = new OptionReader(`${options.prefix}retry.`, options.value('retry'), issues)
-  retry.refuseOthers(['inPlace'], unbuiltRetryOptions)
-  const waits = retry.value('inPlace')
-  if (waits === undefined) return inPlaceDefaults
-  if (!Array.isArray(waits)) {
-    retry.report('inPlace', `expected a list of durations, got ${shown(waits)}`, "Write for example ['100ms', '1s'].")
-    return inPlaceDefaults
-  }
-  if (waits.length > inPlaceRule.waitsMax) {
-    retry.report(
-      'inPlace',
-      `expected at most ${inPlaceRule.waitsMax} waits, got ${waits.length}`,
-      'Retry less often; the record holds its lane all the time.',
-    )
-    return inPlaceDefaults
-  }
-  // Array.from, because a list with holes must not hide them.
-  const problems = Array.from(waits, (wait: unknown) => numberProblem(wait, inPlaceRule))
-  problems.forEach((problem, index) => {
-    if (problem !== undefined) retry.report(`inPlace[${index}]`, problem, 'Choose a duration from 0ms to 1h.')
-  })
-  if (problems.some((problem) => problem !== undefined)) return inPlaceDefaults
-  return Object.freeze(waits.map((wait: unknown) => parseDuration(wait)))
 }

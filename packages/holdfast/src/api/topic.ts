@@ -104,7 +104,8 @@ function topicNameIssues(name: unknown): SettingsIssue[] {
   ]
 }
 
-function topicNameProblem(name: unknown): string | undefined {
+/** Why Kafka would refuse the name of a topic; undefined if it does not. */
+export function topicNameProblem(name: unknown): string | undefined {
   if (name instanceof RegExp) return patternNotBuilt.problem
   if (typeof name !== 'string') return `expected a name, got ${shown(name)}`
   if (name === '') return 'expected a name, got an empty text'

@@ -58,6 +58,8 @@ export type SendFailure = {
   readonly ambiguous: boolean
   /** The same records may be accepted later without anybody changing anything. */
   readonly retriable: boolean
+  /** The record is larger than its topic takes: a smaller one may be stored. */
+  readonly isTooLarge: boolean
 }
 
 /** An implementation may only note what it is told or start what ends later: calling back into the flow from here is an

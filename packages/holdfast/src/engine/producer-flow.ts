@@ -41,6 +41,7 @@ type FinalAnswer = {
   readonly remedy?: string
   readonly isCertain?: boolean
   readonly retriable?: boolean
+  readonly isTooLarge?: boolean
 }
 
 export class ProducerFlow<R extends FlowRecord> {
@@ -191,7 +192,8 @@ export class ProducerFlow<R extends FlowRecord> {
       case 'resend':
         return this.#resendLater(batch, { ...answer, reason, mayBeStored: answer.isCertain !== true, nowMs }, effects)
       case 'tooLarge':
-        if (batch.records.length === 1 || batch.mayBeStored) return this.#giveUp(batch, { ...answer, reason }, effects)
+        if (batch.records.length === 1) return this.#giveUp(batch, { ...answer, reason, isTooLarge: true }, effects)
+        if (batch.mayBeStored) return this.#giveUp(batch, { ...answer, reason }, effects)
         lane.split()
         return effects.discard(batch)
       case 'unknown':
@@ -326,14 +328,15 @@ export class ProducerFlow<R extends FlowRecord> {
   }
 }
 
-type Failure = Omit<SendFailure, 'topic' | 'partition' | 'retriable' | 'remedy'> & {
+type Failure = Omit<SendFailure, 'topic' | 'partition' | 'retriable' | 'remedy' | 'isTooLarge'> & {
   readonly remedy?: string | undefined
   readonly retriable?: boolean
+  readonly isTooLarge?: boolean
 }
 
 function failureOf(lane: { readonly topic: string; readonly partition: number }, failure: Failure): SendFailure {
-  const { reason, ambiguous, remedy, retriable = false } = failure
-  return { topic: lane.topic, partition: lane.partition, reason, remedy, ambiguous, retriable }
+  const { reason, ambiguous, remedy, retriable = false, isTooLarge = false } = failure
+  return { topic: lane.topic, partition: lane.partition, reason, remedy, ambiguous, retriable, isTooLarge }
 }
 
 /** The deadline is only when it ended; what users need to know is why it took so long. */

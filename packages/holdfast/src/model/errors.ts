@@ -9,12 +9,14 @@ export type ErrorCode =
   | 'AUTHENTICATION_FAILED'
   | 'AUTHORIZATION_FAILED'
   | 'TOPIC_MISSING'
+  | 'OWN_TOPIC_INVALID'
   | 'KAFKA_ERROR'
   | 'FENCED'
   | 'HANDLER_FAILED'
   | 'HANDLER_TIMEOUT'
   | 'MESSAGE_INVALID'
   | 'SEND_FAILED'
+  | 'RECORD_TOO_LARGE'
   | 'NOT_STARTED'
   | 'STOPPED'
   | 'ABORTED'
@@ -28,12 +30,14 @@ export const errorCodes: Readonly<Record<ErrorCode, string>> = Object.freeze({
   AUTHENTICATION_FAILED: 'The broker refused the credentials.',
   AUTHORIZATION_FAILED: 'The principal may not use this topic or group.',
   TOPIC_MISSING: 'A topic that is consumed or produced to does not exist.',
+  OWN_TOPIC_INVALID: 'A delay topic or dead-letter topic is configured so that records could be lost in it.',
   KAFKA_ERROR: 'The broker answered with an error that retrying cannot mend.',
   FENCED: 'Another member with the same identity took over; this one must not go on.',
   HANDLER_FAILED: 'A handler threw; the cause is what it threw.',
   HANDLER_TIMEOUT: 'A handler did not settle within the attempt timeout.',
   MESSAGE_INVALID: 'A record could not be decoded or did not satisfy its schema.',
   SEND_FAILED: 'A record could not be sent; `ambiguous` tells whether it may have been stored.',
+  RECORD_TOO_LARGE: 'A failed record does not fit in the topic that it must go to.',
   NOT_STARTED: 'The app is not running; start it first.',
   STOPPED: 'The app is stopping or has stopped.',
   ABORTED: 'The attempt was aborted because its partition left or the app stopped.',

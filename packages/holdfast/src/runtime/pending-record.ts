@@ -60,6 +60,9 @@ export class PendingRecord implements FlowRecord, EncodableRecord {
   }
 }
 
+/** The record is larger than its topic takes or than the producer may hold; a smaller one may pass. */
+export class TooLargeError extends SendError {}
+
 /** A record that was never sent, and why. */
 export function refused(
   reason: string,

@@ -22,7 +22,7 @@ import { type Emit } from '../observe/events.ts'
 import { type Clock, type Timer } from './clock.ts'
 import { type Cluster } from './cluster.ts'
 import { type OpenPort } from './environment.ts'
-import { type OutgoingRecord, PendingRecord, refused, Room, type SentRecord } from './pending-record.ts'
+import { type OutgoingRecord, PendingRecord, refused, Room, type SentRecord, TooLargeError } from './pending-record.ts'
 import { requestIdentity } from './producer-identity.ts'
 import { TopicLookups } from './topic-lookups.ts'
 import { wait } from './wait.ts'
@@ -334,10 +334,11 @@ export class Producer {
 }
 
 function sendError(failure: SendFailure, records: number): SendError {
-  const { reason, ambiguous, remedy, retriable } = failure
+  const { reason, ambiguous, remedy, retriable, isTooLarge } = failure
   const what = records === 1 ? 'a record' : `${records} records`
   const doubt = ambiguous ? '; it may be stored all the same' : ''
-  return new SendError(`expected ${partitionName(failure)} to store ${what}, got ${reason}${doubt}`, {
+  const Kind = isTooLarge ? TooLargeError : SendError
+  return new Kind(`expected ${partitionName(failure)} to store ${what}, got ${reason}${doubt}`, {
     ambiguous,
     remedy,
     retriable,
@@ -345,7 +346,9 @@ function sendError(failure: SendFailure, records: number): SendError {
 }
 
 function tooLarge(record: PendingRecord, bytesMax: number): SendError {
-  return refused(`expected a record of at most ${bytesMax} bytes for ${record.topic}, got ${record.sizeInBytes}`, {
+  const reason = `expected a record of at most ${bytesMax} bytes for ${record.topic}, got ${record.sizeInBytes}`
+  return new TooLargeError(reason, {
+    ambiguous: false,
     remedy: 'Send less at once, or raise the bytes that the producer may hold.',
   })
 }
