@@ -43,8 +43,8 @@ export class Departure<R> {
   #revoked: ReadonlySet<PartitionFlow<R>> | null = null
   #drainUntilMs = Infinity
   #handBackUntilMs = Infinity
-  /** How long a stop that met a join waits for it. */
-  #rejoinUntilMs = Infinity
+  /** How long a stop that met a join waits for it; null when it need not. */
+  #rejoinUntilMs: number | null = null
   #hasAborted = false
   #isDrainedTold = false
   /** What ended and was lost, uncommitted, since the stop began: it counts as ours to the end. */
@@ -64,7 +64,7 @@ export class Departure<R> {
   }
 
   get nextWakeMs(): number {
-    return Math.min(this.#drainUntilMs, this.#handBackUntilMs, this.#rejoinUntilMs)
+    return Math.min(this.#drainUntilMs, this.#handBackUntilMs, this.#rejoinUntilMs ?? Infinity)
   }
 
   /** The membership is lost, and with it what is not committed. Call before the ownerships end. */
@@ -76,7 +76,7 @@ export class Departure<R> {
   #forget(): void {
     this.#drainUntilMs = Infinity
     this.#handBackUntilMs = Infinity
-    this.#rejoinUntilMs = Infinity
+    this.#rejoinUntilMs = null
     this.#hasAborted = false
     this.#revoked = null
   }
@@ -144,10 +144,11 @@ export class Departure<R> {
     if (nowMs >= this.#drainUntilMs && !this.#hasAborted) this.#abort(nowMs, effects)
     const leaving = this.#leaving()
     const isDrained = leaving.every((flow) => flow.isDrained(this.#drainUntilMs))
+    if (!isDrained && nowMs < this.#drainUntilMs) return
+    if (nowMs >= (this.#rejoinUntilMs ?? Infinity)) this.#rejoinUntilMs = null
     // A cooperative member that is joining again must be back in the group to commit.
     const mustJoin = !this.#member.membership.isMember && leaving.some((flow) => flow.isDirty)
-    if (!isDrained && nowMs < this.#drainUntilMs) return
-    if (mustJoin && nowMs < this.#rejoinUntilMs) return
+    if (mustJoin && this.#rejoinUntilMs !== null) return
     if (this.#ending === 'quiet') {
       this.#tellDrained(effects)
       return
@@ -174,7 +175,7 @@ export class Departure<R> {
     if (this.#isDrainedTold) return
     this.#isDrainedTold = true
     this.#drainUntilMs = Infinity
-    this.#rejoinUntilMs = Infinity
+    this.#rejoinUntilMs = null
     effects.drained()
   }
 

@@ -410,8 +410,7 @@ export class MemberFlow<R> {
     const { group } = this.settings
     const refusal = this.#commits.answered(event.results, this.partitions, group, this.#nowMs, this.#effects)
     if (refusal === null) return
-    if (refusal !== 'rebalance')
-      this.membership.commitRefused(refusal, event.identity, this.#nowMs, this.#effects)
+    if (refusal !== 'rebalance') this.membership.commitRefused(refusal, event.identity, this.#nowMs, this.#effects)
     else if (event.stamp === this.membership.stamp)
       this.membership.rebalance('a commit was refused because the group rebalances', this.#nowMs, this.#effects)
   }

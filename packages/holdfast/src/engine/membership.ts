@@ -265,8 +265,7 @@ export class Membership {
     this.#lose(reason)
     if (refusal !== undefined)
       effects.fail(new HoldfastError(refusal.code, refusal.problem, { remedy: refusal.remedy }))
-    else if (isUnknownMember(errorCode) || errorCode === kafkaErrors.ILLEGAL_GENERATION)
-      this.#join(nowMs, effects)
+    else if (isUnknownMember(errorCode) || errorCode === kafkaErrors.ILLEGAL_GENERATION) this.#join(nowMs, effects)
     else this.#wait(nowMs)
   }
 
