@@ -91,6 +91,15 @@ export function nextBrokerEvent(kafka: EmbeddedKafka, matches: (event: BrokerEve
   })
 }
 
+/** The names of the partitions that an app owns, as its events tell; call it before the start. */
+export function ownedBy(app: Holdfast): ReadonlySet<string> {
+  const owned = new Set<string>()
+  app.on('partition.assigned', ({ at }) => void owned.add(`${at.topic}/${at.partition}`))
+  app.on('partition.revoked', ({ at }) => void owned.delete(`${at.topic}/${at.partition}`))
+  app.on('partition.lost', ({ at }) => void owned.delete(`${at.topic}/${at.partition}`))
+  return owned
+}
+
 /** Keeps every event of an app. */
 export function recordEvents(app: Holdfast): { name: HoldfastEventName; event: HoldfastEvents[HoldfastEventName] }[] {
   const events: { name: HoldfastEventName; event: HoldfastEvents[HoldfastEventName] }[] = []

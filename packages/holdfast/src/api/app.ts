@@ -215,7 +215,7 @@ export class Holdfast {
     }
     const members = this.#running.health()
     const failures = members.flatMap((member) => member.failures)
-    const outside = members.filter((member) => member.phase !== 'stable')
+    const outside = members.filter((member) => !member.isWorking)
     const warnings = members.flatMap((member) => member.warnings)
     const reasons = [...failures, ...outside.map((member) => `the membership is ${member.phase}`), ...warnings]
     return { live: failures.length === 0, ready: outside.length === 0, reasons }

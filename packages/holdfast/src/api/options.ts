@@ -32,8 +32,9 @@ export type AppOptions = {
   readonly rebalanceTimeout?: Duration | undefined
   /** Deadline of requests that are answered at once. 100 ms to below `sessionTimeout`. @default '10s' */
   readonly requestTimeout?: Duration | undefined
-  /** How partitions move when members come and go. Only `'eager'` is built. @default 'eager' */
-  readonly protocol?: 'eager' | undefined
+  /** How partitions move when members come and go: everything is given back and dealt out again (`'eager'`, which kafkajs
+   *  needs), or only what another member gets is (`'cooperative'`). The same in all members of a group. @default 'eager' */
+  readonly protocol?: 'eager' | 'cooperative' | undefined
 
   /** What to do about missing delay and dead-letter topics: create them, refuse to start without them (`'verify'`, which also
    *  refuses such that would lose records), or not even look.

@@ -304,7 +304,7 @@ describe('every problem is told at once, with what was expected, what came, and 
       'RetryAfterError',
     ],
     ['static membership', { groupInstanceId: 'a' }, {}, 'groupInstanceId', 'not built yet', 'Leave it out'],
-    ['other protocols', { protocol: 'cooperative' }, {}, 'protocol', `expected 'eager'`, 'eager'],
+    ['other protocols', { protocol: 'consumer' }, {}, 'protocol', `expected 'eager' or 'cooperative'`, 'cooperative'],
   ]
   test.each(rows)('%s', (_name, app, options, option, problem, remedy) => {
     const issues = issuesOf({ ...billing, ...app }, [consuming(options)])

@@ -78,7 +78,7 @@ function resolveAll(
     environment,
     options.choice('profile', ['production', 'test'], wordDefaults.profile),
   )
-  options.choice('protocol', ['eager'], wordDefaults.protocol)
+  const protocol = options.choice('protocol', ['eager', 'cooperative'], wordDefaults.protocol)
   const isolationLevel = options.choice(
     'isolationLevel',
     ['readCommitted', 'readUncommitted'],
@@ -92,7 +92,7 @@ function resolveAll(
   // The process holds so many bytes, not each of its groups (G4).
   const heldBytesMax = Math.floor(numbers.heldBytes / Math.max(1, byGroup.size))
   const groups = [...byGroup].map(([group, ofGroup]) =>
-    groupSettings(group, ofGroup, { ...numbers, heldBytes: heldBytesMax }, { isolationLevel, ownTopics }),
+    groupSettings(group, ofGroup, { ...numbers, heldBytes: heldBytesMax }, { isolationLevel, ownTopics, protocol }),
   )
   return Object.freeze({
     settings: appSettings(kafka.clientId, numbers, groups),
@@ -163,12 +163,12 @@ function groupSettings(
   group: string,
   subscriptions: readonly SubscriptionSettings[],
   numbers: AppNumbers,
-  { isolationLevel, ownTopics }: Pick<FetchSettings, 'isolationLevel'> & Pick<GroupSettings, 'ownTopics'>,
+  words: Pick<FetchSettings, 'isolationLevel'> & Pick<GroupSettings, 'ownTopics' | 'protocol'>,
 ): GroupSettings {
   return Object.freeze({
     group,
-    protocol: 'eager',
-    ownTopics,
+    protocol: words.protocol,
+    ownTopics: words.ownTopics,
     subscriptions: Object.freeze(subscriptions),
     sessionTimeoutMs: numbers.sessionTimeout,
     heartbeatIntervalMs: numbers.heartbeatInterval,
@@ -185,7 +185,7 @@ function groupSettings(
       requestBytesMax: Math.min(numbers.fetchBytes, numbers.heldBytes),
       partitionBytesMax: Math.min(numbers.partitionFetchBytes, numbers.heldBytes),
       heldBytesMax: numbers.heldBytes,
-      isolationLevel,
+      isolationLevel: words.isolationLevel,
     }),
   })
 }

@@ -70,7 +70,13 @@ test('what was written is read back, with the topic, offset and epoch it was mad
     { start: 101, end: 104 },
     { start: 106, end: 107 },
   ])
-  expect(rest).toEqual({ ok: true, topicId, committedOffset: 100, leaderEpoch: 7, parked: [{ ...input.parked[0], waitMs: 1_000 }] })
+  expect(rest).toEqual({
+    ok: true,
+    topicId,
+    committedOffset: 100,
+    leaderEpoch: 7,
+    parked: [{ ...input.parked[0], waitMs: 1_000 }],
+  })
 })
 
 /** Goal: within the length, the lowest part of what is true, and nothing else. */

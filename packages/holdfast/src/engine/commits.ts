@@ -33,6 +33,7 @@ const fencing: ReadonlySet<number> = new Set([
 export class Commits<R> {
   readonly rhythm: CommitRhythm
   #sentAtMs = 0
+  #sentUnder: Stamp = -1
   /** The brokers take metadata of at most this many UTF-16 units; halved when they say that it is too long. */
   #metadataLengthMax = metadataLengthDefault
   /** What the request in flight says, by partition: an acknowledgement counts for that ownership only. */
@@ -71,9 +72,15 @@ export class Commits<R> {
       return
     }
     this.#sentAtMs = nowMs
+    this.#sentUnder = stamp
     this.rhythm.sent(nowMs)
     effects.emit('commit.sent', { group, partitions: offsets.length })
     effects.commit(stamp, identity, offsets)
+  }
+
+  /** Whether this is the answer to the request in flight, and not to one of an older life. */
+  isAwaited(stamp: Stamp): boolean {
+    return this.rhythm.isInFlight && stamp === this.#sentUnder
   }
 
   /** Takes the answer in, partition by partition. */

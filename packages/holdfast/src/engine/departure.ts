@@ -1,4 +1,5 @@
-/** Decides how partitions are given back, for a rebalance or for good (R3, R4, R32):
+/** Decides how partitions are given back: all of them for an eager rebalance or for good, or those that another member
+ *  gets, while the others run on undisturbed (R3, R4, R32).
  *
  *      owned ──quieten──▶ draining ──ended, or time up──▶ handing back ──committed, or time up──▶ given back
  *
@@ -24,7 +25,7 @@ export type DepartureParts<R> = {
   /** Ends the ownership of a partition. */
   readonly close: (flow: PartitionFlow<R>) => void
   /** A drain, a last commit and what they were for are over. */
-  readonly roundEnded: () => void
+  readonly roundEnded: (gone: 'everything' | 'revoked') => void
 }
 
 /** For good: `quiet` since `drain`, `leaving` since the last commit may be sent, `left` at the end. */
@@ -38,8 +39,12 @@ const handBackMsMax = 5_000
 export class Departure<R> {
   readonly #member: DepartureParts<R>
   #ending: Ending = 'no'
+  /** What is given back if it is not everything. */
+  #revoked: ReadonlySet<PartitionFlow<R>> | null = null
   #drainUntilMs = Infinity
   #handBackUntilMs = Infinity
+  /** How long a stop that met a join waits for it; null when it need not. */
+  #rejoinUntilMs: number | null = null
   #hasAborted = false
   #isDrainedTold = false
   /** What ended and was lost, uncommitted, since the stop began: it counts as ours to the end. */
@@ -59,7 +64,7 @@ export class Departure<R> {
   }
 
   get nextWakeMs(): number {
-    return Math.min(this.#drainUntilMs, this.#handBackUntilMs)
+    return Math.min(this.#drainUntilMs, this.#handBackUntilMs, this.#rejoinUntilMs ?? Infinity)
   }
 
   /** The membership is lost, and with it what is not committed. Call before the ownerships end. */
@@ -71,7 +76,15 @@ export class Departure<R> {
   #forget(): void {
     this.#drainUntilMs = Infinity
     this.#handBackUntilMs = Infinity
+    this.#rejoinUntilMs = null
     this.#hasAborted = false
+    this.#revoked = null
+  }
+
+  #leaving(): readonly PartitionFlow<R>[] {
+    const all = this.#member.ownerships.all()
+    const revoked = this.#revoked
+    return revoked === null ? all : all.filter((flow) => revoked.has(flow))
   }
 
   /** A rebalance wants everything back. */
@@ -79,13 +92,27 @@ export class Departure<R> {
     this.#quieten('revoke', this.#member.settings.drainAtRevokeMs, nowMs)
   }
 
+  /** Another member gets these. */
+  revoke(flows: readonly PartitionFlow<R>[], nowMs: number): void {
+    this.#revoked = new Set(flows)
+    this.rebalance(nowMs)
+  }
+
   /** A stop for good begins. */
   drain(drainMs: number, nowMs: number): void {
     if (this.#ending !== 'no') return
     this.#ending = 'quiet'
-    const wasStable = this.#member.membership.phase === 'stable'
+    const wasWorking = this.#member.membership.isWorking
     this.#member.membership.drain()
-    this.#quieten(wasStable ? 'stop' : 'revoke', drainMs, nowMs)
+    const revoked = this.#revoked
+    if (revoked !== null) this.#forget()
+    this.#quieten(wasWorking ? 'stop' : 'revoke', drainMs, nowMs)
+    // The others hear of the rebalance with their next heartbeat, and join at once.
+    if (!this.#member.membership.isMember) {
+      this.#rejoinUntilMs = Math.min(this.#drainUntilMs, nowMs + 2 * this.#member.settings.heartbeatIntervalMs)
+    }
+    // Their next owner waits; what is left of them is not worth making it wait longer.
+    for (const flow of revoked ?? []) flow.quieten('revoke')
   }
 
   /** The last commit of a stop may be sent. */
@@ -97,22 +124,31 @@ export class Departure<R> {
   }
 
   #quieten(why: 'revoke' | 'stop', drainMs: number, nowMs: number): void {
-    for (const flow of this.#member.ownerships.all()) flow.quieten(why)
+    for (const flow of this.#leaving()) flow.quieten(why)
     this.#drainUntilMs = Math.min(this.#drainUntilMs, nowMs + drainMs)
   }
 
   /** Takes the next step if its time has come; called after every event. */
   proceed(nowMs: number, effects: MemberEffects<R>): void {
     if (this.isHandingBack) this.#handBack(nowMs, effects)
-    else if (this.#ending === 'leaving') this.#giveBack(effects)
-    else if (this.#member.membership.phase === 'draining') this.#drainOn(nowMs, effects)
-    else if (this.#ending === 'quiet' && !this.#member.membership.isMember) this.#tellDrained(effects)
+    else if (this.#ending === 'leaving') this.#giveBack(nowMs, effects)
+    else if (this.#isDraining) this.#drainOn(nowMs, effects)
+  }
+
+  get #isDraining(): boolean {
+    const { phase } = this.#member.membership
+    return phase === 'draining' || phase === 'revoking' || this.#ending === 'quiet'
   }
 
   #drainOn(nowMs: number, effects: MemberEffects<R>): void {
     if (nowMs >= this.#drainUntilMs && !this.#hasAborted) this.#abort(nowMs, effects)
-    const isDrained = this.#member.ownerships.all().every((flow) => flow.isDrained)
+    const leaving = this.#leaving()
+    const isDrained = leaving.every((flow) => flow.isDrained)
     if (!isDrained && nowMs < this.#drainUntilMs) return
+    if (nowMs >= (this.#rejoinUntilMs ?? Infinity)) this.#rejoinUntilMs = null
+    // A cooperative member that is joining again must be back in the group to commit.
+    const mustJoin = !this.#member.membership.isMember && leaving.some((flow) => flow.isDirty)
+    if (mustJoin && this.#rejoinUntilMs !== null) return
     if (this.#ending === 'quiet') {
       this.#tellDrained(effects)
       return
@@ -126,7 +162,7 @@ export class Departure<R> {
   #abort(nowMs: number, effects: MemberEffects<R>): void {
     this.#hasAborted = true
     let isRunning = false
-    for (const flow of this.#member.ownerships.all()) {
+    for (const flow of this.#leaving()) {
       isRunning ||= flow.running > 0
       flow.quieten('revoke')
       const reason = this.isEnding ? 'stopped' : 'revoked'
@@ -139,6 +175,7 @@ export class Departure<R> {
     if (this.#isDrainedTold) return
     this.#isDrainedTold = true
     this.#drainUntilMs = Infinity
+    this.#rejoinUntilMs = null
     effects.drained()
   }
 
@@ -148,22 +185,23 @@ export class Departure<R> {
   }
 
   #handBack(nowMs: number, effects: MemberEffects<R>): void {
-    const { membership, commits, ownerships, commit } = this.#member
-    const isTimeUp = nowMs >= this.#handBackUntilMs || !membership.isMember
+    const { membership, commits, commit } = this.#member
+    const isTimeUp = nowMs >= this.#handBackUntilMs
     if (!isTimeUp && commits.rhythm.isInFlight) return
-    const isDirty = ownerships.all().some((flow) => flow.isDirty)
+    const isDirty = this.#leaving().some((flow) => flow.isDirty)
     if (!isTimeUp && isDirty && membership.holdsLease(nowMs)) {
       if (commits.rhythm.mayHurry(nowMs)) commit()
       return
     }
-    this.#giveBack(effects)
+    this.#giveBack(nowMs, effects)
   }
 
-  #giveBack(effects: MemberEffects<R>): void {
+  #giveBack(nowMs: number, effects: MemberEffects<R>): void {
     const { membership, ownerships, settings, close, roundEnded } = this.#member
     const { group } = settings
     const uncommitted = this.#lostUncommitted + this.#uncommitted()
-    for (const flow of ownerships.all()) {
+    const gone = this.#revoked === null ? 'everything' : 'revoked'
+    for (const flow of this.#leaving()) {
       const { topic, partition, epoch, committed } = flow
       const abandoned = flow.ledger.size
       const { forgottenAttempts } = flow
@@ -178,8 +216,8 @@ export class Departure<R> {
       })
     }
     this.#forget()
-    roundEnded()
-    if (this.#ending === 'no') membership.rejoin(effects)
+    roundEnded(gone)
+    if (this.#ending === 'no') membership.rejoin(nowMs, effects)
     // A stop that came in the middle of this rebalance has yet to be told what it cost.
     if (this.#ending === 'quiet') {
       this.#lostUncommitted = uncommitted

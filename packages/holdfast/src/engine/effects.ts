@@ -51,7 +51,7 @@ export type LostPosition = {
 
 /** What the membership asks of the coordinator. */
 export type MembershipEffects = {
-  join(stamp: Stamp, memberId: string): void
+  join(stamp: Stamp, memberId: string, claim: Claim): void
   sync(stamp: Stamp, answer: JoinAnswer): void
   /** `sentMs` comes back with the answer: it is from then on that an acknowledgement proves anything. */
   heartbeat(stamp: Stamp, identity: Identity, sentMs: number): void
@@ -64,6 +64,9 @@ export type MembershipEffects = {
 
 /** Whom the coordinator takes us for at this moment. */
 export type Identity = { readonly memberId: string; readonly generation: number }
+
+/** What a member owns when it joins, and the generation that gave it; −1 with nothing. */
+export type Claim = { readonly partitions: readonly TopicPartition[]; readonly generation: number }
 
 export type JoinAnswer = {
   readonly errorCode: number

@@ -119,7 +119,7 @@ test('a request about positions that is refused because the group rebalances beg
 test('only a member that gave everything back joins again', () => {
   const rig = new MemberRig().assign()
   const recorded = new Recorded()
-  rig.flow.membership.rejoin(recorded.effects)
+  rig.flow.membership.rejoin(rig.nowMs, recorded.effects)
   expect(recorded.take()).toEqual([])
 })
 

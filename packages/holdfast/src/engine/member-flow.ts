@@ -10,7 +10,8 @@ import { Departure } from './departure.ts'
 import { type MemberEffects, type Stamp } from './effects.ts'
 import { type Entry } from './entry.ts'
 import { Fetches } from './fetches.ts'
-import { kafkaErrorName, kafkaErrors } from '../model/kafka-errors.ts'
+import { Holdings } from './holdings.ts'
+import { kafkaErrors } from '../model/kafka-errors.ts'
 import { type Leader, type MemberEvent, type StartPosition } from './member-events.ts'
 import { Membership } from './membership.ts'
 import { Ownerships } from './ownerships.ts'
@@ -34,6 +35,7 @@ export class MemberFlow<R> {
   readonly #random: () => number
   /** Partitions with records that wait to be written elsewhere. */
   readonly #leaving = new Set<PartitionFlow<R>>()
+  readonly #holdings = new Holdings()
   /** The sink and the time of the step under way. */
   #effects!: MemberEffects<R>
   #nowMs = 0
@@ -47,6 +49,7 @@ export class MemberFlow<R> {
       assigned: (partitions) => this.#assigned(partitions),
       rebalancing: (reason) => this.#rebalancing(reason),
       lost: (reason) => this.#lost(reason),
+      owned: () => this.#holdings.all,
     })
     this.#commits = new Commits(settings, random)
     this.#fetches = new Fetches(settings.fetch, random)
@@ -59,7 +62,7 @@ export class MemberFlow<R> {
       subscriptions: this.subscriptions,
       commit: () => this.#commit(),
       close: (flow) => this.#close(flow),
-      roundEnded: () => this.#roundEnded(),
+      roundEnded: (gone) => this.#roundEnded(gone),
     })
   }
 
@@ -111,10 +114,11 @@ export class MemberFlow<R> {
     let wakeMs = Math.min(this.membership.nextWakeMs, this.#departure.nextWakeMs)
     for (const subscription of this.#each) wakeMs = Math.min(wakeMs, subscription.nextWakeMs)
     // What may not be done when its time comes must not wake anybody: what allows it is an event.
-    if (this.membership.phase === 'stable') wakeMs = Math.min(wakeMs, this.#fetches.nextWakeMs)
-    if (!this.membership.holdsLease(this.#nowMs)) return wakeMs
-    for (const flow of this.#leaving) wakeMs = Math.min(wakeMs, flow.handOffs.nextMs)
-    return Math.min(wakeMs, this.#commits.nextWakeMs)
+    if (this.membership.isWorking) wakeMs = Math.min(wakeMs, this.#fetches.nextWakeMs)
+    if (this.membership.holdsLease(this.#nowMs)) {
+      for (const flow of this.#leaving) wakeMs = Math.min(wakeMs, flow.handOffs.nextMs)
+    }
+    return this.membership.mayCommit(this.#nowMs) ? Math.min(wakeMs, this.#commits.nextWakeMs) : wakeMs
   }
 
   #begin(nowMs: number, effects: MemberEffects<R>): void {
@@ -146,7 +150,7 @@ export class MemberFlow<R> {
       case 'leaders':
         return this.#leadersKnown(event.leaders)
       case 'partitionsChanged':
-        return membership.rebalance(event.reason)
+        return membership.rebalance(event.reason, this.#nowMs, this.#effects)
       case 'fetched':
         return this.#fetched(event)
       case 'fetchFailed':
@@ -177,7 +181,7 @@ export class MemberFlow<R> {
     for (const subscription of this.#each) if (subscription.hasReady) this.#dispatch(subscription)
     if (this.#leaving.size > 0) this.#handOff()
     this.#departure.proceed(this.#nowMs, this.#effects)
-    if (this.membership.phase === 'stable') this.#fetches.fetchWhatMay(this.partitions, this.#nowMs, this.#effects)
+    if (this.membership.isWorking) this.#fetches.fetchWhatMay(this.partitions, this.#nowMs, this.#effects)
     if (this.#commits.rhythm.nextWakeMs <= this.#nowMs && !this.#departure.isHandingBack) this.#commit()
   }
 
@@ -200,16 +204,24 @@ export class MemberFlow<R> {
   // ── assignment ──
 
   #assigned(partitions: readonly TopicPartition[]): void {
-    this.#commits.rhythm.reset()
+    if (this.partitions.size === 0) this.#commits.rhythm.reset()
     const { identity, stamp, isLeader } = this.membership
     if (this.#departure.isEnding) return
-    this.#effects.emit('group.joined', { group: this.settings.group, isLeader, ...identity })
-    this.isPositioned = partitions.length === 0
-    if (!this.isPositioned) this.#effects.resolvePositions(stamp, identity, partitions)
+    const { retained, added, revoked } = this.#holdings.replace(partitions)
+    const counts = { retained: retained.length, added: added.length, revoked: revoked.length }
+    this.#effects.emit('group.joined', { group: this.settings.group, isLeader, ...identity, ...counts })
+    if (revoked.length > 0) {
+      this.membership.revoke()
+      this.#departure.revoke(this.#ownerships.of(revoked), this.#nowMs)
+    }
+    // What an earlier generation gave us is still to be opened if the next one came before its start was known.
+    const unopened = partitions.filter((each) => !this.partitions.has(partitionName(each)))
+    this.isPositioned = unopened.length === 0
+    if (!this.isPositioned) this.#effects.resolvePositions(stamp, identity, unopened)
   }
 
   #positioned(stamp: Stamp, starts: readonly StartPosition[]): void {
-    if (stamp !== this.membership.stamp || this.membership.phase !== 'stable') return
+    if (stamp !== this.membership.stamp || !this.membership.hasAssignment) return
     this.isPositioned = true
     for (const start of starts) this.#open(start, this.#ownerships.committedBefore(start))
     this.#fetches.changed()
@@ -251,7 +263,7 @@ export class MemberFlow<R> {
 
   #rebalancing(reason: string): void {
     this.#effects.emit('group.rebalancing', { group: this.settings.group, reason })
-    this.#departure.rebalance(this.#nowMs)
+    if (this.settings.protocol === 'eager') this.#departure.rebalance(this.#nowMs)
   }
 
   #lost(reason: string): void {
@@ -263,11 +275,17 @@ export class MemberFlow<R> {
       this.#close(flow)
       this.#effects.emit('partition.lost', { group, at: at(flow), epoch: flow.epoch, reason })
     }
-    this.#roundEnded()
+    this.#roundEnded('everything')
   }
 
   /** Whatever was under way for the ownerships that ended is over. */
-  #roundEnded(): void {
+  #roundEnded(gone: 'everything' | 'revoked'): void {
+    if (gone === 'revoked') {
+      this.#holdings.revokedAreGone()
+      this.#fetches.changed()
+      return
+    }
+    this.#holdings.clear()
     this.isPositioned = false
     this.#commits.rhythm.reset()
     this.#fetches.reset()
@@ -276,7 +294,8 @@ export class MemberFlow<R> {
   /** The coordinator refused a request about our positions. */
   #refused(event: Extract<MemberEvent<R>, { kind: 'refused' }>): void {
     if (event.stamp !== this.membership.stamp) return
-    if (event.errorCode === kafkaErrors.REBALANCE_IN_PROGRESS) this.membership.rebalance(event.what)
+    if (event.errorCode === kafkaErrors.REBALANCE_IN_PROGRESS)
+      this.membership.rebalance(event.what, this.#nowMs, this.#effects)
     else this.membership.fenced(event.errorCode, event.what, this.#nowMs, this.#effects)
   }
 
@@ -424,7 +443,7 @@ export class MemberFlow<R> {
   /** Forwards, what was received is still handled; backwards, the log was cut and a new ownership begins there. */
   #relocated(event: Extract<MemberEvent<R>, { kind: 'relocated' }>): void {
     const flow = this.partitions.get(partitionName(event.at))
-    if (flow === undefined || flow.epoch !== event.epoch || this.membership.phase !== 'stable') return
+    if (flow === undefined || flow.epoch !== event.epoch || !this.membership.isWorking || flow.isQuiet) return
     flow.isRelocating = false
     this.#fetches.changed()
     const from = flow.fetchPosition
@@ -467,32 +486,23 @@ export class MemberFlow<R> {
 
   #commit(): void {
     const { identity, stamp } = this.membership
-    if (!this.membership.holdsLease(this.#nowMs)) return
+    if (!this.membership.mayCommit(this.#nowMs)) return
     this.#commits.send(this.partitions.values(), stamp, identity, this.settings.group, this.#nowMs, this.#effects)
   }
 
+  /** An answer counts until the next commit is sent, also in a generation that began meanwhile (R2). */
   #committed(event: Extract<MemberEvent<R>, { kind: 'committed' }>): void {
-    if (event.stamp !== this.membership.stamp) return
-    const refusal = this.#commits.answered(
-      event.results,
-      this.partitions,
-      this.settings.group,
-      this.#nowMs,
-      this.#effects,
-    )
-    if (refusal === 'rebalance') this.membership.rebalance('a commit was refused because the group rebalances')
-    else if (refusal !== null) {
-      this.membership.fenced(
-        refusal,
-        `a commit was refused with ${kafkaErrorName(refusal)}`,
-        this.#nowMs,
-        this.#effects,
-      )
-    }
+    if (!this.#commits.isAwaited(event.stamp)) return
+    const { group } = this.settings
+    const refusal = this.#commits.answered(event.results, this.partitions, group, this.#nowMs, this.#effects)
+    if (refusal === null) return
+    if (refusal !== 'rebalance') this.membership.commitRefused(refusal, event.identity, this.#nowMs, this.#effects)
+    else if (event.stamp === this.membership.stamp)
+      this.membership.rebalance('a commit was refused because the group rebalances', this.#nowMs, this.#effects)
   }
 
   #commitFailed(event: Extract<MemberEvent<R>, { kind: 'commitFailed' }>): void {
-    if (event.stamp !== this.membership.stamp) return
+    if (!this.#commits.isAwaited(event.stamp)) return
     this.#effects.forgetCoordinator()
     this.#commits.failed(event.reason, this.settings.group, this.#nowMs, this.#effects)
   }

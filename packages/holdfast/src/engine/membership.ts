@@ -1,10 +1,16 @@
-/** Decides about one member of one group under the classic protocol, eager (R1–R5): when to join, to beat, to give
- *  everything back and join again, and when it must believe that it has lost everything. What giving back means for the
- *  partitions, `MemberFlow` decides.
+/** Decides about one member of one group under the classic protocol (R1–R5): when to join, to beat, to give back and join
+ *  again, and when it must believe that it has lost everything. What giving back means for the partitions, `MemberFlow`
+ *  decides; whether the coordinator surely still counts us in, `Lease`.
+ *
+ *  Eager: everything is given back before the join, so nothing is owned while it lasts.
  *
  *      idle ─start─▶ joining ─▶ syncing ─▶ stable ──rebalance──▶ draining ──drained──▶ joining
  *                      ▲          │          │                       │
  *                      ╰─waiting◀─┴──────────┴──────── lost ◀────────╯          left ◀── leave, from any phase
+ *
+ *  Cooperative: the join claims what is owned and nothing stands still; what another member gets is given back after it.
+ *
+ *      stable ──rebalance──▶ joining ─▶ syncing ─▶ stable, or ─▶ revoking ──given back──▶ joining
  *
  *  Each phase of waiting for answers carries a stamp; an answer with an older one is of another life and is dropped. That
  *  is what keeps a late "rebalance in progress" of generation n from disturbing generation n + 1. */
@@ -15,22 +21,24 @@ import { exponentialDelayMs } from './backoff.ts'
 import { type Identity, type JoinAnswer, type MembershipEffects, type Stamp } from './effects.ts'
 import { kafkaErrorName, kafkaErrors } from '../model/kafka-errors.ts'
 import { isCoordinatorElsewhere, isUnknownMember } from './group-codes.ts'
+import { Lease } from './lease.ts'
+import { refusals } from './refusals.ts'
 
-export type MembershipPhase = 'idle' | 'waiting' | 'joining' | 'syncing' | 'stable' | 'draining' | 'left'
+export type MembershipPhase = 'idle' | 'waiting' | 'joining' | 'syncing' | 'stable' | 'revoking' | 'draining' | 'left'
 
 /** What the membership tells its owner, besides what it asks of the coordinator. */
 export type MembershipOwner = {
   /** A new generation gave us these partitions. */
   assigned(partitions: readonly TopicPartition[]): void
-  /** Everything owned must be given back before we join again. */
+  /** The group divides its partitions anew. Eager: everything owned must be given back before we join again. */
   rebalancing(reason: string): void
   /** Everything owned is gone already: nothing may be committed. */
   lost(reason: string): void
+  /** What was given to us and not given back; nothing once it is lost. */
+  owned(): readonly TopicPartition[]
 }
 
 const rejoinDelay = { firstMs: 100, maxMs: 5_000 }
-/** The lease ends this long before the session does, to leave room for clocks and queues. */
-const leaseMarginMs = 1_000
 /** A heartbeat that could not be answered is repeated sooner than the interval says. */
 const heartbeatRetryMs = 500
 
@@ -43,16 +51,13 @@ export class Membership {
   #waitingUntilMs = Infinity
   #heartbeatDueMs = Infinity
   #heartbeatSentMs: number | null = null
-  /** When the newest heartbeat was sent that the coordinator acknowledged (R5). */
-  #leaseFromMs = -Infinity
+  readonly #lease: Lease
   #syncSentMs = 0
   #lastTickMs = 0
-  /** A heartbeat that was sent before this moment proves nothing: the loop stood still after it. */
-  #provenFromMs = -Infinity
+  /** The generation that gave us what we own. */
+  #ownedSince = -1
   #isLeaving = false
 
-  /** Since when the lease holds without a break; meaningless while it does not hold. */
-  leaseSinceMs: number = -Infinity
   phase: MembershipPhase = 'idle'
   memberId = ''
   generation = -1
@@ -62,6 +67,7 @@ export class Membership {
     this.#settings = settings
     this.#random = random
     this.#owner = owner
+    this.#lease = new Lease(settings)
   }
 
   get stamp(): Stamp {
@@ -73,29 +79,58 @@ export class Membership {
   }
 
   get isMember(): boolean {
-    return this.phase === 'stable' || this.phase === 'draining'
+    return this.phase === 'stable' || this.phase === 'revoking' || this.phase === 'draining'
+  }
+
+  /** Whether what the assignment gave us may be opened. */
+  get hasAssignment(): boolean {
+    return this.phase === 'stable' || this.phase === 'revoking'
+  }
+
+  /** A cooperative member that joins again owns what it owned before. */
+  get #isRejoining(): boolean {
+    const isOutside = this.phase === 'joining' || this.phase === 'syncing' || this.phase === 'waiting'
+    return isOutside && this.#owner.owned().length > 0
+  }
+
+  /** Whether what is owned is read and worked on, as far as the phase is concerned. */
+  get isWorking(): boolean {
+    return this.hasAssignment || this.#isRejoining
   }
 
   /** Whether the coordinator surely still counts us in: without it no attempt starts and no commit is sent. */
   holdsLease(nowMs: number): boolean {
-    const margin = Math.min(leaseMarginMs, this.#settings.sessionTimeoutMs / 4)
-    return this.isMember && nowMs - this.#leaseFromMs < this.#settings.sessionTimeoutMs - margin
+    return (this.isMember || this.#isRejoining) && this.#lease.holds(nowMs)
+  }
+
+  /** While a join is under way the generation is about to change: what is committed then is refused or too late. */
+  mayCommit(nowMs: number): boolean {
+    return this.isMember && this.#lease.holds(nowMs)
+  }
+
+  /** Since when the lease holds without a break; meaningless while it does not hold. */
+  get leaseSinceMs(): number {
+    return this.#lease.sinceMs
   }
 
   start(nowMs: number, effects: MembershipEffects): void {
     this.#lastTickMs = nowMs
-    this.#join(effects)
+    this.#join(nowMs, effects)
   }
 
-  #join(effects: MembershipEffects): void {
-    if (this.#isLeaving) return this.#enter('waiting')
+  #join(nowMs: number, effects: MembershipEffects): void {
+    const partitions = this.#owner.owned()
+    // Who owns something must get back in to commit it before it leaves.
+    if (this.#isLeaving && partitions.length === 0) return this.#enter('waiting')
+    this.#lease.rebalanceBegan(nowMs)
+    this.#lease.waits(nowMs)
     this.#enter('joining')
-    effects.join(this.#stamp, this.memberId)
+    effects.join(this.#stamp, this.memberId, { partitions, generation: partitions.length > 0 ? this.#ownedSince : -1 })
   }
 
   #enter(phase: MembershipPhase): void {
     this.phase = phase
-    if (phase !== 'draining') this.#stamp += 1
+    if (phase !== 'draining' && phase !== 'revoking') this.#stamp += 1
     this.#waitingUntilMs = Infinity
     if (!this.isMember) {
       this.#heartbeatDueMs = Infinity
@@ -105,6 +140,7 @@ export class Membership {
 
   #wait(nowMs: number): void {
     this.#failures += 1
+    this.#lease.waitsNoMore()
     this.#enter('waiting')
     this.#waitingUntilMs = nowMs + exponentialDelayMs(rejoinDelay, this.#failures, this.#random)
   }
@@ -114,17 +150,18 @@ export class Membership {
     const { errorCode } = answer
     if (errorCode === kafkaErrors.MEMBER_ID_REQUIRED) {
       this.memberId = answer.memberId
-      this.#join(effects)
+      this.#join(nowMs, effects)
       return
     }
     if (errorCode !== 0) {
-      this.#notAdmitted(errorCode, nowMs, effects)
+      this.#notAdmitted('the join', errorCode, nowMs, effects)
       return
     }
     this.memberId = answer.memberId
     this.generation = answer.generationId
     this.isLeader = answer.leader === answer.memberId
-    if (this.#isLeaving) return this.#enter('waiting')
+    if (this.#isLeaving && this.#owner.owned().length === 0) return this.#enter('waiting')
+    this.#lease.waits(nowMs)
     this.#enter('syncing')
     this.#syncSentMs = nowMs
     effects.sync(this.#stamp, answer)
@@ -139,32 +176,42 @@ export class Membership {
   ): void {
     if (stamp !== this.#stamp || this.phase !== 'syncing') return
     if (errorCode !== 0) {
-      this.#notAdmitted(errorCode, nowMs, effects)
+      this.#notAdmitted('the assignment', errorCode, nowMs, effects)
       return
     }
     this.#failures = 0
-    // Nobody ticks while a join is answered; that is no standstill.
-    this.#lastTickMs = nowMs
+    // Who owns nothing does not tick while its join is answered; that is no standstill.
+    const ownsNothing = this.#owner.owned().length === 0
+    if (ownsNothing) this.#lastTickMs = nowMs
+    this.#lease.admitted(this.#syncSentMs, nowMs)
+    this.#ownedSince = this.generation
     this.#enter('stable')
-    this.#leaseFromMs = this.#syncSentMs
-    this.leaseSinceMs = nowMs
-    this.#heartbeatDueMs = nowMs + this.#settings.heartbeatIntervalMs
+    if (this.#isLeaving && !ownsNothing) this.#enter('draining')
+    const isProven = this.#lease.holds(nowMs)
+    this.#heartbeatDueMs = isProven ? nowMs + this.#settings.heartbeatIntervalMs : nowMs
     this.#owner.assigned(partitions)
   }
 
   /** JoinGroup or SyncGroup was refused. */
-  #notAdmitted(errorCode: number, nowMs: number, effects: MembershipEffects): void {
+  #notAdmitted(what: string, errorCode: number, nowMs: number, effects: MembershipEffects): void {
     if (isUnknownMember(errorCode)) this.memberId = ''
     if (isCoordinatorElsewhere(errorCode)) effects.forgetCoordinator()
     const refusal = refusals.get(errorCode)
+    const isOver = isUnknownMember(errorCode) || errorCode === kafkaErrors.ILLEGAL_GENERATION || refusal !== undefined
+    if (isOver && this.#owner.owned().length > 0) this.#lose(`${what} was refused with ${kafkaErrorName(errorCode)}`)
     if (refusal !== undefined) {
       this.#enter('left')
       effects.fail(new HoldfastError(refusal.code, refusal.problem, { remedy: refusal.remedy }))
       return
     }
     if (errorCode === kafkaErrors.REBALANCE_IN_PROGRESS || errorCode === kafkaErrors.ILLEGAL_GENERATION)
-      this.#join(effects)
+      this.#join(nowMs, effects)
     else this.#wait(nowMs)
+  }
+
+  #lose(reason: string): void {
+    this.#lease.end()
+    this.#owner.lost(reason)
   }
 
   /** A request of the join had no answer. */
@@ -179,22 +226,17 @@ export class Membership {
     if (this.#heartbeatSentMs === sentMs) this.#heartbeatSentMs = null
     switch (errorCode) {
       case 0:
-        this.#prove(sentMs, nowMs)
+        this.#lease.prove(sentMs, nowMs)
         return
       case kafkaErrors.REBALANCE_IN_PROGRESS:
         // The coordinator counts this heartbeat too; while it prepares the rebalance our generation may still commit.
-        this.#prove(sentMs, nowMs)
-        this.rebalance('the coordinator asked for it')
+        this.#lease.prove(sentMs, nowMs)
+        this.#lease.rebalanceBegan(nowMs)
+        this.rebalance('the coordinator asked for it', nowMs, effects)
         return
       default:
         this.#refused('heartbeat', errorCode, nowMs, effects)
     }
-  }
-
-  #prove(sentMs: number, nowMs: number): void {
-    if (sentMs < this.#provenFromMs) return
-    if (!this.holdsLease(nowMs)) this.leaseSinceMs = nowMs
-    this.#leaseFromMs = Math.max(this.#leaseFromMs, sentMs)
   }
 
   heartbeatFailed(stamp: Stamp, sentMs: number, nowMs: number, effects: MembershipEffects): void {
@@ -216,32 +258,49 @@ export class Membership {
 
   /** The coordinator no longer knows this identity (R2): everything is lost, at once. */
   fenced(errorCode: number, reason: string, nowMs: number, effects: MembershipEffects): void {
-    if (!this.isMember) return
+    if (!this.isMember && !this.#isRejoining) return
     if (isUnknownMember(errorCode)) this.memberId = ''
     const refusal = refusals.get(errorCode)
     this.#enter(refusal === undefined ? 'joining' : 'left')
-    this.#owner.lost(reason)
+    this.#lose(reason)
     if (refusal !== undefined)
       effects.fail(new HoldfastError(refusal.code, refusal.problem, { remedy: refusal.remedy }))
-    else if (isUnknownMember(errorCode) || errorCode === kafkaErrors.ILLEGAL_GENERATION) this.#join(effects)
+    else if (isUnknownMember(errorCode) || errorCode === kafkaErrors.ILLEGAL_GENERATION) this.#join(nowMs, effects)
     else this.#wait(nowMs)
   }
 
-  /** Everything must be given back first; only then `rejoin`. Ignored unless stable: a drain is not drained twice. */
-  rebalance(reason: string): void {
+  /** A commit that was sent as `identity` was refused. If the generation has changed since, or is about to, what it said
+   *  is committed under the new one (R2). */
+  commitRefused(errorCode: number, identity: Identity, nowMs: number, effects: MembershipEffects): void {
+    if (identity.memberId !== this.memberId) return
+    const isOutdated = !this.isMember || identity.generation !== this.generation
+    if (isOutdated && errorCode === kafkaErrors.ILLEGAL_GENERATION) return
+    this.fenced(errorCode, `a commit was refused with ${kafkaErrorName(errorCode)}`, nowMs, effects)
+  }
+
+  /** The group divides its partitions anew. Ignored unless stable: a drain is not drained twice, and a join follows it
+   *  anyway. */
+  rebalance(reason: string, nowMs: number, effects: MembershipEffects): void {
     if (this.phase !== 'stable') return
-    this.#enter('draining')
+    const isEager = this.#settings.protocol === 'eager'
+    if (isEager) this.#enter('draining')
     this.#owner.rebalancing(reason)
+    if (!isEager) this.#join(nowMs, effects)
+  }
+
+  /** Cooperative: a part of what is owned must be given back, then `rejoin`. */
+  revoke(): void {
+    if (this.phase === 'stable') this.#enter('revoking')
   }
 
   /** Stops like a rebalance does, but for good: heartbeats go on until `leave`. */
   drain(): void {
     this.#isLeaving = true
-    if (this.phase === 'stable') this.#enter('draining')
+    if (this.hasAssignment) this.#enter('draining')
   }
 
-  rejoin(effects: MembershipEffects): void {
-    if (this.phase === 'draining') this.#join(effects)
+  rejoin(nowMs: number, effects: MembershipEffects): void {
+    if (this.phase === 'draining' || this.phase === 'revoking') this.#join(nowMs, effects)
   }
 
   leave(effects: MembershipEffects): void {
@@ -255,18 +314,15 @@ export class Membership {
   tick(nowMs: number, effects: MembershipEffects): void {
     const gapMs = nowMs - this.#lastTickMs
     this.#lastTickMs = nowMs
-    if (this.phase === 'waiting' && nowMs >= this.#waitingUntilMs) this.#join(effects)
+    if (this.isMember || this.#isRejoining) {
+      if (gapMs > this.#settings.loopTimeoutMs) {
+        this.#beginAnew(gapMs, nowMs, effects)
+        return
+      }
+      if (gapMs > this.#settings.sessionTimeoutMs / 2) this.#doubt(nowMs)
+    }
+    if (this.phase === 'waiting' && nowMs >= this.#waitingUntilMs) this.#join(nowMs, effects)
     if (!this.isMember) return
-    if (gapMs > this.#settings.loopTimeoutMs) {
-      this.#beginAnew(gapMs, effects)
-      return
-    }
-    if (gapMs > this.#settings.sessionTimeoutMs / 2) {
-      this.#leaseFromMs = -Infinity
-      this.#provenFromMs = nowMs
-      this.#heartbeatSentMs = null
-      this.#heartbeatDueMs = nowMs
-    }
     if (nowMs >= this.#heartbeatDueMs && this.#heartbeatSentMs === null) {
       this.#heartbeatSentMs = nowMs
       this.#heartbeatDueMs = nowMs + this.#settings.heartbeatIntervalMs
@@ -274,70 +330,26 @@ export class Membership {
     }
   }
 
-  #beginAnew(gapMs: number, effects: MembershipEffects): void {
+  #doubt(nowMs: number): void {
+    this.#lease.doubt(nowMs)
+    if (!this.isMember) return
+    this.#heartbeatSentMs = null
+    this.#heartbeatDueMs = nowMs
+  }
+
+  #beginAnew(gapMs: number, nowMs: number, effects: MembershipEffects): void {
     effects.leave(this.memberId)
     this.memberId = ''
     this.#enter('joining')
-    this.#owner.lost(`the loop stood still for ${Math.round(gapMs)} ms`)
-    this.#join(effects)
+    this.#lose(`the loop stood still for ${Math.round(gapMs)} ms`)
+    this.#join(nowMs, effects)
   }
 
   get nextWakeMs(): number {
-    if (this.phase === 'waiting') return this.#waitingUntilMs
-    if (!this.isMember) return Infinity
     // Also while an answer is awaited: a tick that is missing must mean that the loop stood still.
-    const nextTickMs = this.#lastTickMs + this.#settings.heartbeatIntervalMs
-    return this.#heartbeatSentMs === null ? Math.min(this.#heartbeatDueMs, nextTickMs) : nextTickMs
+    const isTicking = this.isMember || this.#isRejoining
+    const nextTickMs = isTicking ? this.#lastTickMs + this.#settings.heartbeatIntervalMs : Infinity
+    if (this.phase === 'waiting') return Math.min(this.#waitingUntilMs, nextTickMs)
+    return this.isMember && this.#heartbeatSentMs === null ? Math.min(this.#heartbeatDueMs, nextTickMs) : nextTickMs
   }
 }
-
-type Refusal = {
-  readonly code: 'FENCED' | 'AUTHORIZATION_FAILED' | 'KAFKA_ERROR'
-  readonly problem: string
-  readonly remedy: string
-}
-
-/** Answers that no repetition mends. */
-const refusals: ReadonlyMap<number, Refusal> = new Map([
-  [
-    kafkaErrors.FENCED_INSTANCE_ID,
-    {
-      code: 'FENCED',
-      problem: 'expected to be the only member with its instance id, got FENCED_INSTANCE_ID',
-      remedy: 'Give every process an instance id of its own.',
-    },
-  ],
-  [
-    kafkaErrors.GROUP_AUTHORIZATION_FAILED,
-    {
-      code: 'AUTHORIZATION_FAILED',
-      problem: 'expected to be allowed to read the group, got GROUP_AUTHORIZATION_FAILED',
-      remedy: 'Grant the principal Read on the group.',
-    },
-  ],
-  [
-    kafkaErrors.INCONSISTENT_GROUP_PROTOCOL,
-    {
-      code: 'KAFKA_ERROR',
-      problem: 'expected the group to share an assignment protocol with us, got INCONSISTENT_GROUP_PROTOCOL',
-      remedy: 'Stop members that use another protocol, or give them the assignor roundrobin or range.',
-    },
-  ],
-  [
-    kafkaErrors.INVALID_GROUP_ID,
-    {
-      code: 'KAFKA_ERROR',
-      problem: 'expected a group id that the broker accepts, got INVALID_GROUP_ID',
-      remedy: 'Choose another group id.',
-    },
-  ],
-  [
-    kafkaErrors.INVALID_SESSION_TIMEOUT,
-    {
-      code: 'KAFKA_ERROR',
-      problem: 'expected the broker to accept the session timeout, got INVALID_SESSION_TIMEOUT',
-      remedy:
-        'Keep sessionTimeout between group.min.session.timeout.ms and group.max.session.timeout.ms of the broker.',
-    },
-  ],
-])

@@ -1,7 +1,7 @@
 /** Knows which partitions this member owns, each under an epoch of its own, what is true of a partition whoever owns it
  *  (its leader, a user's pause), and which attempts outlived an earlier ownership. */
 import { type SubscriptionSettings } from '../model/settings.ts'
-import { partitionName } from '../model/topic-partition.ts'
+import { partitionName, type TopicPartition } from '../model/topic-partition.ts'
 import { type Entry } from './entry.ts'
 import { type Leader, type StartPosition } from './member-events.ts'
 import { PartitionFlow, type RecordView } from './partition-flow.ts'
@@ -29,6 +29,11 @@ export class Ownerships<R> {
   /** A copy that may be walked while ownerships end. */
   all(): readonly PartitionFlow<R>[] {
     return [...this.#owned.values()]
+  }
+
+  /** Those of these partitions that are open. */
+  of(partitions: readonly TopicPartition[]): readonly PartitionFlow<R>[] {
+    return partitions.flatMap((at) => this.#owned.get(partitionName(at)) ?? [])
   }
 
   /** A new ownership begins; attempts that an earlier one left running hold their lanes in it. */

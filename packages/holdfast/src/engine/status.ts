@@ -61,6 +61,8 @@ export type SubscriptionStatus = {
 
 export type MemberHealth = {
   readonly phase: MembershipPhase
+  /** Whether it is in the group and works on what it was given, also while the group divides the rest anew. */
+  readonly isWorking: boolean
   /** What is wrong enough to restart the process; empty when it is alive. */
   readonly failures: readonly string[]
   /** What somebody should know although no restart would help. */
@@ -178,7 +180,8 @@ function whyLeaving<R>({ owner, destination }: Entry<R>): string {
 export function explain<R>(flow: MemberFlow<R>, topic: string, nowMs: number): readonly string[] {
   const status = subscriptionStatus(flow, topic, nowMs)
   const sentences: string[] = []
-  if (!flow.membership.isMember) sentences.push(`${topic}: not in the group (${flow.membership.phase})`)
+  const { membership } = flow
+  if (!membership.isMember && !membership.isWorking) sentences.push(`${topic}: not in the group (${membership.phase})`)
   for (const partition of status?.partitions ?? []) {
     const name = `${partition.topic}/${partition.partition}`
     const { blockedBy } = partition
@@ -234,7 +237,8 @@ export function memberHealth<R>(flow: MemberFlow<R>, nowMs: number): MemberHealt
     if (blocked === null) continue
     failures.push(`${name}: stands still because of offset ${blocked.offset}: ${whyUnfinished(blocked, nowMs)}`)
   }
-  return { phase: flow.membership.phase, failures, warnings }
+  const { phase, isWorking } = flow.membership
+  return { phase, isWorking, failures, warnings }
 }
 
 /** How long work has waited with a permit free, 0 while that is no stall. Without the lease nothing may start, and that is

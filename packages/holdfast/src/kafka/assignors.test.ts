@@ -1,14 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type TopicPartition } from '../model/topic-partition.ts'
-import {
-  assignEagerly,
-  assignorNamed,
-  assignorNames,
-  assignRanges,
-  type GroupMember,
-  type PartitionCounts,
-} from './assignors.ts'
+import { assignorNamed, assignorNames } from './assignment-protocols.ts'
+import { assignEagerly, assignRanges, type GroupMember, type PartitionCounts } from './assignors.ts'
 
 const topicNames = ['a', 'b', 'c']
 const member = fc.record({ topics: fc.subarray([...topicNames, 'missing']) })
@@ -144,6 +138,11 @@ test('range deals each topic out in runs, the first members one more', () => {
 })
 
 test('every protocol that we offer can be led, and no other', () => {
-  expect(assignorNames.every((name) => assignorNamed(name) !== undefined)).toBe(true)
-  expect(assignorNamed('cooperative-sticky')).toBe(undefined)
+  const offered = [...assignorNames('eager'), ...assignorNames('cooperative')]
+  expect(offered.every((name) => assignorNamed(name, new Map()) !== undefined)).toBe(true)
+  expect(assignorNamed('sticky', new Map())).toBe(undefined)
+})
+
+test('an eager and a cooperative member have no protocol in common', () => {
+  expect(assignorNames('eager').filter((name) => assignorNames('cooperative').includes(name))).toEqual([])
 })

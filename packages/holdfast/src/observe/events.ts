@@ -18,6 +18,10 @@ export type HoldfastEvents = {
     readonly generation: number
     readonly memberId: string
     readonly isLeader: boolean
+    /** Partitions that we had before and keep, that are new to us, and that we have yet to give back. */
+    readonly retained: number
+    readonly added: number
+    readonly revoked: number
   }
   'group.rebalancing': { readonly group: string; readonly reason: string }
   'group.lost': { readonly group: string; readonly reason: string }

@@ -37,7 +37,11 @@ const table: Table = {
   'connection.failed': { level: 'warn', say: (e) => `no connection to ${e.node}: ${e.reason}`, isLimited: true },
   'connection.insecure': { level: 'warn', say: (e) => e.reason },
 
-  'group.joined': { level: 'info', say: (e) => (e.isLeader ? 'joined the group as leader' : 'joined the group') },
+  'group.joined': {
+    level: 'info',
+    say: (e) =>
+      `joined the group${e.isLeader ? ' as leader' : ''}: keeps ${e.retained} partitions, gets ${e.added}, gives ${e.revoked} back`,
+  },
   'group.rebalancing': { level: 'info', say: (e) => `the group shares its partitions anew: ${e.reason}` },
   'group.lost': { level: 'warn', say: (e) => `lost the membership: ${e.reason}` },
   'group.left': { level: 'info', say: () => 'left the group' },

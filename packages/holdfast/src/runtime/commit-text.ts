@@ -30,7 +30,15 @@ export function commitText(offset: number, marks: CommitMarks, clock: Clock): st
   const start = marks.startMark === '' ? '' : marks.startMark + separator
   if (start.length > marks.lengthMax) return ''
   const text = encodeCommitMetadata(
-    { topicId, committedOffset: offset, leaderEpoch, unfinished, highestFinished, parked, writtenAtMs: clock.epochMs() },
+    {
+      topicId,
+      committedOffset: offset,
+      leaderEpoch,
+      unfinished,
+      highestFinished,
+      parked,
+      writtenAtMs: clock.epochMs(),
+    },
     { lengthMax: marks.lengthMax - start.length },
   )
   return text === '' ? marks.startMark : start + text

@@ -1,11 +1,11 @@
 /** The requests of one member to its coordinator, as calls that answer with values. It finds the coordinator and knows the
  *  deadlines (R31); what an answer means is the engine's business. */
-import { type CommitOffset, type CommitResult, type Identity, type JoinAnswer } from '../engine/effects.ts'
-import { assignorNamed, assignorNames } from '../kafka/assignors.ts'
+import { type Claim, type CommitOffset, type CommitResult, type Identity, type JoinAnswer } from '../engine/effects.ts'
+import { assignorNamed, assignorNames } from '../kafka/assignment-protocols.ts'
 import { decodeAssignment, decodeSubscription, encodeAssignment, encodeSubscription } from '../kafka/group-protocol.ts'
 import { type CallOptions, type KafkaApi, type KafkaPort, type RequestOf, type ResponseOf } from '../kafka/port.ts'
 import { HoldfastError } from '../model/errors.ts'
-import { type GroupSettings, type SubscriptionSettings } from '../model/settings.ts'
+import { type GroupSettings } from '../model/settings.ts'
 import { type TopicPartition } from '../model/topic-partition.ts'
 import { type Clock } from './clock.ts'
 import { type Cluster } from './cluster.ts'
@@ -21,6 +21,9 @@ export class GroupCalls {
   readonly #cluster: Cluster
   readonly #clock: Clock
   readonly #settings: GroupSettings
+  /** What we subscribe to: the sources, and the topics in which their records wait. */
+  readonly #topics: readonly string[]
+  readonly #delayTopics: ReadonlyMap<string, readonly string[]>
   /** Partitions by topic, when this member last divided them. */
   #divided: ReadonlyMap<string, number> = new Map()
 
@@ -29,11 +32,18 @@ export class GroupCalls {
     this.#port = given.port
     this.#cluster = given.cluster
     this.#settings = given.settings
+    const { subscriptions } = given.settings
+    this.#delayTopics = new Map(subscriptions.map((each) => [each.topic, each.delayTopics.map(({ topic }) => topic)]))
+    this.#topics = [...this.#delayTopics].flatMap(([source, delays]) => [source, ...delays])
   }
 
-  async join(memberId: string): Promise<JoinAnswer> {
-    const { group, sessionTimeoutMs, rebalanceTimeoutMs, subscriptions } = this.#settings
-    const metadata = encodeSubscription({ topics: topicsOf(subscriptions) })
+  async join(memberId: string, claim: Claim): Promise<JoinAnswer> {
+    const { group, protocol, sessionTimeoutMs, rebalanceTimeoutMs } = this.#settings
+    const metadata = encodeSubscription({
+      topics: this.#topics,
+      ownedPartitions: claim.partitions,
+      generationId: claim.generation,
+    })
     return this.#call(
       'JoinGroup',
       {
@@ -43,7 +53,7 @@ export class GroupCalls {
         memberId,
         groupInstanceId: null,
         protocolType: 'consumer',
-        protocols: assignorNames.map((name) => ({ name, metadata })),
+        protocols: assignorNames(protocol).map((name) => ({ name, metadata })),
         reason: null,
       },
       { channel: 'join', timeoutMs: rebalanceTimeoutMs + joinSlackMs },
@@ -68,15 +78,14 @@ export class GroupCalls {
     )
     if (answer.errorCode !== 0) return { errorCode: answer.errorCode, partitions: [] }
     const partitions = answer.assignment.length === 0 ? [] : decodeAssignment(answer.assignment)
-    const topics = new Set(topicsOf(this.#settings.subscriptions))
-    return { errorCode: 0, partitions: partitions.filter((at) => topics.has(at.topic)) }
+    return { errorCode: 0, partitions: partitions.filter((at) => this.#topics.includes(at.topic)) }
   }
 
   async #divide(joined: JoinAnswer): Promise<{ memberId: string; assignment: Buffer }[]> {
-    const members = joined.members.map((member) => ({
-      memberId: member.memberId,
-      topics: decodeSubscription(member.metadata).topics,
-    }))
+    const members = joined.members.map(({ memberId, metadata }) => {
+      const { topics, ownedPartitions: owned, generationId: generation } = decodeSubscription(metadata)
+      return { memberId, topics, owned, generation }
+    })
     const topics = [...new Set(members.flatMap((member) => member.topics))]
     const unknown = topics.filter((topic) => this.#cluster.topic(topic) === undefined)
     if (unknown.length > 0) {
@@ -85,8 +94,8 @@ export class GroupCalls {
     }
     const counts = this.#countsOf(topics)
     this.#divided = counts
-    const assign = assignorNamed(joined.protocolName ?? '')
-    if (assign === undefined) throw unknownAssignor(joined.protocolName)
+    const assign = assignorNamed(joined.protocolName ?? '', this.#delayTopics)
+    if (assign === undefined) throw unknownAssignor(joined.protocolName, assignorNames(this.#settings.protocol))
     return [...assign(members, counts)].map(([memberId, partitions]) => ({
       memberId,
       assignment: encodeAssignment(partitions),
@@ -166,11 +175,6 @@ export class GroupCalls {
   }
 }
 
-/** A member reads its topics and all their delay topics. */
-function topicsOf(subscriptions: readonly SubscriptionSettings[]): string[] {
-  return subscriptions.flatMap(({ topic, delayTopics }) => [topic, ...delayTopics.map((each) => each.topic)])
-}
-
-function unknownAssignor(name: string | null): HoldfastError {
-  return new HoldfastError('KAFKA_ERROR', `expected one of ${assignorNames.join(', ')} to be chosen, got ${name}`)
+function unknownAssignor(name: string | null, known: readonly string[]): HoldfastError {
+  return new HoldfastError('KAFKA_ERROR', `expected one of ${known.join(', ')} to be chosen, got ${name}`)
 }

@@ -287,7 +287,7 @@ export class MemberLoop {
       blocked: (entry, error) => {
         this.#emit('partition.blocked', { group, at: placeOf(entry), offset: entry.offset, error: handlerError(error) })
       },
-      join: (stamp, memberId) => void this.#requests.join(stamp, memberId),
+      join: (stamp, memberId, claim) => void this.#requests.join(stamp, memberId, claim),
       sync: (stamp, answer) => void this.#requests.sync(stamp, answer),
       heartbeat: (stamp, identity, sentMs) => void this.#requests.heartbeat(stamp, identity, sentMs),
       leave: (memberId) => {

@@ -1,7 +1,14 @@
 /** Carries out what the engine asks of Kafka on behalf of one member, and brings every answer back as an event, with the
  *  stamp of its question. Failures are answers too: nothing here rejects. */
 import { exponentialDelayMs } from '../engine/backoff.ts'
-import { type CommitOffset, type Identity, type JoinAnswer, type LostPosition, type Stamp } from '../engine/effects.ts'
+import {
+  type Claim,
+  type CommitOffset,
+  type Identity,
+  type JoinAnswer,
+  type LostPosition,
+  type Stamp,
+} from '../engine/effects.ts'
 import { type FetchOrder } from '../engine/fetch-session.ts'
 import { type MemberEvent, type MemberFlow } from '../engine/member-flow.ts'
 import { HoldfastError } from '../model/errors.ts'
@@ -84,9 +91,9 @@ export class MemberRequests {
     return ends
   }
 
-  async join(stamp: Stamp, memberId: string): Promise<void> {
+  async join(stamp: Stamp, memberId: string, claim: Claim): Promise<void> {
     try {
-      const answer = await this.#calls.join(memberId)
+      const answer = await this.#calls.join(memberId, claim)
       this.#step({ kind: 'joined', stamp, answer })
     } catch (error) {
       this.#callFailed(error, () => this.#step({ kind: 'joinFailed', stamp }))
@@ -124,7 +131,7 @@ export class MemberRequests {
   /** Finding the coordinator may have taken long; what is written must be true at that moment (R1, R5). */
   #mayStillCommit(stamp: Stamp): boolean {
     const { membership } = this.#flow
-    return stamp === membership.stamp && membership.holdsLease(this.#clock.monotonicMs())
+    return stamp === membership.stamp && membership.mayCommit(this.#clock.monotonicMs())
   }
 
   async fetch(order: FetchOrder): Promise<void> {
@@ -135,7 +142,7 @@ export class MemberRequests {
   /** Repeats until it knows, or until the assignment is of another generation. */
   async resolvePositions(stamp: Stamp, identity: Identity, partitions: readonly TopicPartition[]): Promise<void> {
     await this.#insist(
-      () => stamp === this.#flow.membership.stamp && this.#flow.membership.phase === 'stable',
+      () => stamp === this.#flow.membership.stamp && this.#flow.membership.hasAssignment,
       async () => {
         const starts = await this.#positions.resolve(identity, partitions)
         this.#step({ kind: 'positioned', stamp, starts })
