@@ -26,11 +26,12 @@ test('an order that keeps failing is tried five times, two of them from delay to
     triedAtMs.push(kit.time.monotonicMs())
     throw new Error('the bank is away')
   })
-  reportDeadOrders(app, (line) => reports.push(line))
+  const undertaker = reportDeadOrders(app, (line) => reports.push(line))
 
   await app.start()
   await app.send(orders, { value: order })
   await kit.waitFor(() => reports.length > 0, 'a report')
+  await undertaker.whenCaughtUp()
 
   expect(reports).toEqual(['a-1 at orders, attempts: 5, the bank is away'])
   const waits = triedAtMs.slice(1).map((at, index) => at - (triedAtMs[index] ?? 0))
@@ -38,6 +39,8 @@ test('an order that keeps failing is tried five times, two of them from delay to
   expect(waits[3]).toBeGreaterThanOrEqual(300_000)
   expect(kit.records('billing.orders.retry.30s')).toHaveLength(1)
   expect(kit.records('billing.orders.retry.5m')).toHaveLength(1)
+  expect(undertaker.topic).toBe('billing.orders.dlq')
+  expect(undertaker.status()?.counts).toMatchObject({ done: 1 })
 })
 
 test('orders of the same customer go on while one of them waits', async () => {

@@ -109,6 +109,16 @@ describe('dead letters (R18)', () => {
     ])
   })
 
+  test('are required of the group that they are read of, not of the one that reads them', () => {
+    const { subscriptionOf } = resolve(billing, [
+      consuming(),
+      consuming({ group: 'audit' }),
+      consuming({ group: 'audit' }, deadLetters(orders, { group: 'billing' })),
+    ])
+
+    expect(subscriptionOf.map((one) => one.deadLetters?.isRequired)).toEqual([true, false, undefined])
+  })
+
   test('are those of the group that consumes them, unless another one is named', () => {
     const topics = resolve(billing, [
       consuming({}, deadLetters(orders)),
