@@ -3,7 +3,9 @@
  *
  *  A broker stamps an append before we hear of it, so its clock is at least `appended − acknowledged` ahead of ours. Every
  *  append gives such a lower bound, and the highest of the recent ones is the best: a retry may start a little late by it,
- *  never early. Before the first append the two clocks are taken to agree. */
+ *  never early. Before the first append the broker's clock is taken to agree with our calendar, as it was at the start.
+ *
+ *  Our side of it is the monotonic clock: a calendar that is set makes no retry start early. */
 import { type HandedOff } from '../model/handed-off.ts'
 
 /** Enough to hold one append that was quick … */
@@ -15,13 +17,18 @@ type Sample = { readonly offsetMs: number; readonly ackedAtMs: number }
 
 export class BrokerTime {
   #samples: Sample[] = []
-  #offsetMs = 0
+  #offsetMs: number
 
-  /** An append of ours got the broker's time `appendedAtMs`, and our clock said `ackedAtEpochMs` when we knew. */
-  note(appendedAtMs: number, ackedAtEpochMs: number): void {
-    if (!Number.isFinite(appendedAtMs) || !Number.isFinite(ackedAtEpochMs) || appendedAtMs < 0) return
-    this.#samples.push({ offsetMs: appendedAtMs - ackedAtEpochMs, ackedAtMs: ackedAtEpochMs })
-    const isRecent = (sample: Sample): boolean => Math.abs(ackedAtEpochMs - sample.ackedAtMs) <= sampleAgeMaxMs
+  /** `offsetMs` is how far our calendar is ahead of our monotonic clock. */
+  constructor(offsetMs = 0) {
+    this.#offsetMs = offsetMs
+  }
+
+  /** An append of ours got the broker's time `appendedAtMs`, and our monotonic clock said `ackedAtMs` when we knew. */
+  note(appendedAtMs: number, ackedAtMs: number): void {
+    if (!Number.isFinite(appendedAtMs) || !Number.isFinite(ackedAtMs) || appendedAtMs < 0) return
+    this.#samples.push({ offsetMs: appendedAtMs - ackedAtMs, ackedAtMs })
+    const isRecent = (sample: Sample): boolean => Math.abs(ackedAtMs - sample.ackedAtMs) <= sampleAgeMaxMs
     this.#samples = this.#samples.slice(-samplesMax).filter(isRecent)
     this.#offsetMs = this.#samples.reduce((best, { offsetMs }) => Math.max(best, offsetMs), -Infinity)
   }
@@ -31,9 +38,9 @@ export class BrokerTime {
     return this.#offsetMs
   }
 
-  /** The broker's time at the moment that our clock calls `epochNowMs`, at least. */
-  nowMs(epochNowMs: number): number {
-    return epochNowMs + this.#offsetMs
+  /** The broker's time at the moment that our monotonic clock calls `monotonicNowMs`, at least. */
+  nowMs(monotonicNowMs: number): number {
+    return monotonicNowMs + this.#offsetMs
   }
 }
 

@@ -21,7 +21,7 @@ function recordOf(given: { readonly headers?: readonly Header[]; readonly value?
 /** Hand-offs on a producer that answers what the test says; by default it stores everything in a topic that keeps our time. */
 class Desk {
   readonly clock = new ManualClock()
-  readonly brokerTime = new BrokerTime()
+  readonly brokerTime = new BrokerTime(this.clock.epochMs() - this.clock.monotonicMs())
   readonly sent: OutgoingRecord[] = []
   readonly ensured: string[] = []
   readonly stop = new AbortController()
@@ -61,9 +61,19 @@ class Desk {
     })
   }
 
+  isWanted = true
+
   write(destination: Destination, record = recordOf(), at = source, attempts = 1): Promise<void> {
     const error = Object.assign(new TypeError('no total'), { stack: 'TypeError: no total\n    at a' })
-    return this.handOffs.write({ record, at, group: 'billing', attempts, error, destination })
+    return this.handOffs.write({
+      record,
+      at,
+      group: 'billing',
+      attempts,
+      error,
+      destination,
+      isWanted: () => this.isWanted,
+    })
   }
 
   toldBy(index = 0): ReturnType<typeof readHandedOff> {
@@ -88,7 +98,7 @@ describe('what is written', () => {
 
   test('is due after its delay by the clock of the broker', async () => {
     const desk = new Desk()
-    desk.brokerTime.note(desk.clock.epochMs() + 5_000, desk.clock.epochMs())
+    desk.brokerTime.note(desk.clock.epochMs() + 5_000, desk.clock.monotonicMs())
     await desk.write(retryIn30s)
 
     expect(desk.toldBy()).toMatchObject({ dueAtMs: desk.clock.epochMs() + 35_000, delayMs: 30_000, attempts: 1 })
@@ -153,7 +163,7 @@ describe('the clock of the broker', () => {
     desk.answer = ({ topic }) =>
       Promise.resolve({ topic, partition: 0, offset: 0, timestampMs: desk.clock.epochMs() - 700 })
     await desk.write(retryIn30s)
-    expect(desk.brokerTime.offsetMs).toBe(-700)
+    expect(desk.brokerTime.nowMs(desk.clock.monotonicMs())).toBe(desk.clock.epochMs() - 700)
   })
 
   test('is not learned from a topic that keeps our time', async () => {
@@ -164,7 +174,7 @@ describe('the clock of the broker', () => {
       return answer(record)
     }
     await desk.write(retryIn30s)
-    expect(desk.brokerTime.offsetMs).toBe(0)
+    expect(desk.brokerTime.nowMs(desk.clock.monotonicMs())).toBe(desk.clock.epochMs())
   })
 })
 
@@ -248,4 +258,13 @@ describe('the topic', () => {
     desk.stop.abort()
     expect(await refused).toMatchObject({ code: 'STOPPED' })
   })
+})
+
+test('a record that nobody wants written any more is not', async () => {
+  const desk = new Desk()
+  desk.isWanted = false
+
+  await expect(desk.write(retryIn30s)).rejects.toMatchObject({ code: 'ABORTED', retriable: true })
+
+  expect(desk.sent).toEqual([])
 })

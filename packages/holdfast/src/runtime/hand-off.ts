@@ -36,6 +36,8 @@ export type HandOff = {
   /** Whatever the last attempt threw. */
   readonly error: unknown
   readonly destination: Destination
+  /** False once somebody else may own the partition: nothing is written for it then (R5). */
+  readonly isWanted: () => boolean
 }
 
 export type HandOffsParts = {
@@ -93,6 +95,7 @@ export class HandOffs {
     const { destination } = handOff
     await this.#parts.ensure(destination.topic)
     const letter = this.#letterOf(handOff, await this.#partitionsOf(destination.topic))
+    if (!handOff.isWanted()) throw unwanted(handOff)
     let refusal: TooLargeError | undefined
     for (const form of forms[destination.outcome]) {
       try {
@@ -127,12 +130,12 @@ export class HandOffs {
     const { record, partition, destination } = letter
     const { topic } = destination
     // The time of this writing, not of the first: a retry that had to wait for its topic still waits its whole delay.
-    const nowMs = Math.max(Math.trunc(brokerTime.nowMs(clock.epochMs())), 0)
+    const nowMs = Math.max(Math.trunc(brokerTime.nowMs(clock.monotonicMs())), 0)
     const headers = writeHeaders(record.headers, factsOf(letter, form, nowMs))
     const value = form === 'reference' ? null : record.value
     const sent = await producer.send({ topic, partition, key: record.key, value, headers, timestampMs: nowMs })
     // Our own time comes back from a topic that keeps it; any other is the broker's.
-    if (sent.timestampMs !== nowMs) brokerTime.note(sent.timestampMs, clock.epochMs())
+    if (sent.timestampMs !== nowMs) brokerTime.note(sent.timestampMs, clock.monotonicMs())
   }
 
   async #partitionsOf(topic: string): Promise<number> {
@@ -179,6 +182,12 @@ function tooLarge({ record, at, destination }: HandOff, cause: unknown): RecordT
     cause,
     remedy: `Raise max.message.bytes of ${topic} to 64 KiB more than that of the source topic.`,
   })
+}
+
+/** Making or finding the topic may have taken long. */
+function unwanted({ record, at }: HandOff): HoldfastError {
+  const what = `expected to own ${partitionName(at)} when offset ${record.offset} is handed off, somebody else may do so now`
+  return new HoldfastError('ABORTED', what, { retriable: true })
 }
 
 function missing(topic: string): HoldfastError {

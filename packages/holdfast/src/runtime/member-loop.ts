@@ -328,7 +328,8 @@ export class MemberLoop {
     const { record, attempt: attempts, error } = entry
     try {
       const { group } = this.settings
-      await this.#handOffs.write({ record, at: placeOf(entry), group, attempts, error, destination })
+      const isWanted = (): boolean => !entry.owner.isOver && this.#flow.membership.holdsLease(this.#clock.monotonicMs())
+      await this.#handOffs.write({ record, at: placeOf(entry), group, attempts, error, destination, isWanted })
       this.#step({ kind: 'handedOff', entry })
     } catch (failure) {
       const isHopeless = failure instanceof HoldfastError && failure.code === 'RECORD_TOO_LARGE'
@@ -339,7 +340,7 @@ export class MemberLoop {
   /** What the headers of a record in a delay topic say, with its due time on our own clock. */
   #handedOff(record: KafkaRecord): { attempts: number; dueMs: number } {
     const told = readHandedOff(record.headers)
-    const leftMs = runAtMs(told, record.timestampMs) - this.#brokerTime.nowMs(this.#clock.epochMs())
+    const leftMs = runAtMs(told, record.timestampMs) - this.#brokerTime.nowMs(this.#clock.monotonicMs())
     // It was written before it is read: however wrong a calendar is, no more than its whole delay is left.
     const waitMs = Math.min(leftMs, told.delayMs ?? Infinity)
     // 0 would mean that it never had to wait.

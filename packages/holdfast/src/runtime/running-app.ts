@@ -104,7 +104,7 @@ export class RunningApp {
       subscriptions.flatMap((each) => each.delayTopics),
     )
     const own = new Set(delayTopics.map(({ topic }) => topic))
-    const brokerTime = new BrokerTime()
+    const brokerTime = new BrokerTime(clock.epochMs() - clock.monotonicMs())
     const handOffs = new HandOffs({
       producer,
       cluster,
@@ -130,7 +130,11 @@ export class RunningApp {
     const { requestTimeoutMs } = wanted
     const { signal } = this.#starting
     const timeoutMs = this.#parts.settings.startTimeoutMs
-    const ownTopics = await prepareOwnTopics({ port, cluster, clock, requestTimeoutMs, timeoutMs, signal }, wanted)
+    const drainedSignal = this.#closing.signal
+    const ownTopics = await prepareOwnTopics(
+      { port, cluster, clock, requestTimeoutMs, timeoutMs, signal, drainedSignal },
+      wanted,
+    )
     for (const warning of ownTopics.warnings) logger.warn({ group: wanted.group }, warning)
     return { ...connection, settings: withDeadLetters(wanted, ownTopics), ownTopics }
   }
