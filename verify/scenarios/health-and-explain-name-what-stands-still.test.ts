@@ -11,9 +11,13 @@ describe('a record that is out of attempts', () => {
   test('is named with its error by health and explain, while the others of the topic go on', async () => {
     await using kafka = await EmbeddedKafka.start({ topics: { orders: 2 } })
     await using app = createHoldfast({ ...testApp, kafka: kafka.bootstrap })
-    const consumer = app.consume(topic('orders'), { retry: { inPlace: ['1ms'] }, deadLetters: false }, ({ partition, offset }) => {
-      if (partition === 0 && offset === 2) throw new Error('the bank says no')
-    })
+    const consumer = app.consume(
+      topic('orders'),
+      { retry: { inPlace: ['1ms'] }, deadLetters: false },
+      ({ partition, offset }) => {
+        if (partition === 0 && offset === 2) throw new Error('the bank says no')
+      },
+    )
     append(kafka, 'orders', 4)
     append(kafka, 'orders', 4, 1)
     const blocked = nextEvent(app, 'partition.blocked')
