@@ -44,7 +44,9 @@ export function lastStep({ deadLetters }: SubscriptionSettings): RetryStep {
 
 /** In the topic with the shortest delay that is long enough, so that little is read long before it is due; without any
  *  topic, in place. */
-export function waitFor(delayMs: number, delayTopics: readonly DelayTopic[]): RetryStep {
+export function waitFor(waitMs: number, delayTopics: readonly DelayTopic[]): RetryStep {
+  // Whole milliseconds: headers carry nothing else, and rounded up, so that nothing starts early.
+  const delayMs = Math.ceil(waitMs)
   const chosen = delayTopics.find((each) => each.delayMs >= delayMs) ?? delayTopics.at(-1)
   if (chosen === undefined) return { kind: 'park', delayMs }
   return { kind: 'leave', destination: { outcome: 'retried', topic: chosen.topic, delayMs } }
