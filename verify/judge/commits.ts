@@ -83,7 +83,7 @@ function logsOf({ records, endOffsets, samples }: Grounds, history: History, han
 
 /** When the record was known to be stored in a topic that it came to after that many attempts. */
 function storedFrom({ byAddress }: HandOffs, address: string, attempts: number): number {
-  const further = (byAddress.get(address) ?? []).filter((one) => one.kind === 'dead' || one.attempts > attempts)
+  const further = (byAddress.get(address) ?? []).filter((one) => one.attempts > attempts)
   return Math.min(Infinity, ...further.map(({ storedMs }) => storedMs))
 }
 

@@ -83,6 +83,17 @@ describe('early retries', () => {
     expect(verdictOn(withHop({ attemptRows }))).toMatchObject({ earlyRetries: 0, agrees: true })
   })
 
+  test('an attempt that a crash had repeated counts from the first time', () => {
+    const again = played(
+      [
+        [36, 0, 1, 2, 'started'],
+        [60, 0, 1, 2, 'failed'],
+      ],
+      2,
+    )
+    expect(verdictOn(withHop({ attemptRows: [...hopScript(), ...again] })).earlyRetries).toBe(0)
+  })
+
   test('a wait in place is as long as was promised', () => {
     expect(verdictOn({ leastWaitsMs: [10] })).toMatchObject({ earlyRetries: 0, agrees: true })
     expect(verdictOn({ leastWaitsMs: [13] })).toMatchObject({ earlyRetries: 1, agrees: false })
@@ -95,6 +106,18 @@ describe('order', () => {
     const verdict = verdictOn(withHop({ attemptRows }))
     expect(verdict).toMatchObject({ orderViolations: 1, agrees: false })
     expect(verdict.problems).toEqual(['attempt 1 of 0:3 started before offset 1 of its lane was finished'])
+  })
+
+  test('a record that was not even due to be handed off holds its followers, also while nobody looks', () => {
+    const attemptRows = hopScript(
+      [43, 46],
+      [
+        [25, 0, 3, 1, 'started'],
+        [28, 0, 3, 1, 'done'],
+      ],
+    )
+    const samples = (withHop().samples ?? []).filter(({ askedMs }) => askedMs !== 38)
+    expect(verdictOn(withHop({ attemptRows, samples }))).toMatchObject({ orderViolations: 1, agrees: false })
   })
 
   test('a record that did not die yet holds its followers', () => {
@@ -158,7 +181,8 @@ describe('commits', () => {
             [4_070, 0, 1, 4, 'done'],
           ],
         ),
-        handedOff: [deadLetter, hop, further],
+        // However they lie in their topics.
+        handedOff: [further, hop, deadLetter],
         samples: [
           ...(withHop().samples ?? []).slice(0, 4),
           look(2_060, { 0: 4, 1: 1 }, { ownEnds: { ...stored, [delayLog]: 2 }, ownCommitted: { [delayLog]: 1 } }),
@@ -228,6 +252,7 @@ describe('hand-offs that cannot be what they say', () => {
     ['without a source', { source: null }, 'does not say where it comes from'],
     ['without attempts', { attempts: null }, 'does not say where it comes from'],
     ['from nowhere', { source: { ...deadLetter.source!, offset: 99 } }, 'says that it comes from strikes at 0:99'],
+    ['of another topic', { source: { ...deadLetter.source!, topic: 'other' } }, 'says that it comes from other at 0:2'],
     ['of another group', { source: { ...deadLetter.source!, group: 'other' } }, 'of group other'],
     ['with another value', { value: '{"id":5}' }, 'has another key or value than 0:2'],
     ['with another key', { key: null }, 'has another key or value than 0:2'],

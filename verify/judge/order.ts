@@ -39,8 +39,7 @@ export function orderViolations(
       const lowest = lane.offsets[lane.lowest] ?? Infinity
       const name = nameOf(address, row.attempt)
       if (beside > 0) violations.push(`${name} started while another attempt of its lane was running`)
-      else if (hop === undefined && lowest < row.offset)
-        violations.push(`${name} started before offset ${lowest} of its lane was finished`)
+      else if (lowest < row.offset) violations.push(`${name} started before offset ${lowest} of its lane was finished`)
       running.set(seat, beside + 1)
       continue
     }

@@ -166,12 +166,14 @@ describe('order', () => {
 })
 
 describe('early retries', () => {
-  test('a retry that starts before the attempt before it has failed is early', () => {
+  test('a retry that starts before the attempt before it has failed is early, by however little', () => {
     const steps: Script = [
-      [17, 0, 1, 2, 'started'],
-      [19, 0, 1, 2, 'done'],
+      [19, 0, 1, 2, 'started'],
+      [21, 0, 1, 2, 'done'],
     ]
-    expect(verdictOn(changed([30, 35], steps))).toMatchObject({ earlyRetries: 1, agrees: false })
+    const verdict = verdictOn(changed([30, 35], steps))
+    expect(verdict).toMatchObject({ earlyRetries: 1, agrees: false })
+    expect(verdict.problems).toContain('attempt 2 of 0:1 started before attempt 1 had failed')
   })
 
   test('a second attempt without a first one is early', () => {
@@ -179,7 +181,9 @@ describe('early retries', () => {
       [11, 1, 0, 2, 'started'],
       [16, 1, 0, 2, 'done'],
     ]
-    expect(verdictOn(changed([11, 16], steps))).toMatchObject({ earlyRetries: 1, agrees: false })
+    const verdict = verdictOn(changed([11, 16], steps))
+    expect(verdict).toMatchObject({ earlyRetries: 1, agrees: false })
+    expect(verdict.problems).toContain('attempt 2 of 1:0 started before attempt 1 had failed')
   })
 })
 
