@@ -1,7 +1,7 @@
 /** Reads a record of a dead-letter topic: its headers say why it died, its value is decoded as far as it can be. A dead letter
  *  is there to be looked at, so nothing about it is a failure, not even headers that are missing. */
 import { HoldfastError } from '../model/errors.ts'
-import { type HandedOff, headerNames, readHandedOff, valueTooLarge, withoutOurs } from '../model/handed-off.ts'
+import { type HandedOff, headerNames, readHandedOff, valueTooLarge, withoutOursOfDeadLetter } from '../model/handed-off.ts'
 import { Message, type ValueDecoder } from '../model/message.ts'
 import { type KafkaRecord } from '../model/record.ts'
 import { type TopicPartition } from '../model/topic-partition.ts'
@@ -14,7 +14,8 @@ export function deadLetterMessage<Out>(
   decoder: ValueDecoder<Out>,
 ): Message<DeadLetter<Out>> {
   const { offset, timestampMs } = record
-  const origin = { topic: at.topic, partition: at.partition, offset, timestampMs, headers: withoutOurs(record.headers) }
+  const headers = withoutOursOfDeadLetter(record.headers)
+  const origin = { topic: at.topic, partition: at.partition, offset, timestampMs, headers }
   const ofDeadLetter = { decode: (bytes: Uint8Array | null) => readDeadLetter(record, bytes, decoder) }
   return new Message(at.topic, at.partition, record, ofDeadLetter, origin)
 }

@@ -170,3 +170,9 @@ export function withoutOurs(headers: readonly Header[]): readonly Header[] {
   const isOurs = ({ key }: Header): boolean => key.startsWith(ourPrefix)
   return headers.some(isOurs) ? headers.filter((header) => !isOurs(header)) : headers
 }
+
+/** The same of a dead letter: Kafka's six are ours too where we wrote it. */
+export function withoutOursOfDeadLetter(headers: readonly Header[]): readonly Header[] {
+  if (!headers.some(({ key }) => key === headerNames.id)) return withoutOurs(headers)
+  return withoutOurs(headers).filter(({ key }) => !key.startsWith(kafkaPrefix))
+}
