@@ -1,18 +1,34 @@
 /** One process of the toolkit in a history: a machine, an app on it, and a handler that behaves as the plan says. Writes
  *  down everything that its handler sees; what Holdfast says is kept as text. */
 
-import { createHoldfast, type Holdfast, type Message, type HandlerContext, text, topic } from 'holdfast'
+import {
+  createHoldfast,
+  type Environment,
+  type HandlerContext,
+  type Holdfast,
+  type Logger,
+  type Message,
+  NonRetriableError,
+  RetryAfterError,
+  text,
+  topic,
+} from 'holdfast'
 import { type Machine, type SeededRandom } from 'holdfast/testing'
 import { type HoldfastEvents } from '../../packages/holdfast/src/observe/events.ts'
 import { abortGraceMs, attemptTimeoutMs, type Plan } from './plan.ts'
-import { type Trace } from './trace.ts'
+import { type At, type Fate, groupName, isFiltered, topicName, type Trace } from './trace.ts'
 
-export const topicName = 'orders'
-export const groupName = 'billing'
-
-/** Attempts of a record that may fail before it must succeed; one fewer than the retries in place. */
-const failuresMax = 2
 const startRetryMs = 1_000
+
+/** The value of a record is its fate; one of them is a value that nobody can read. */
+const fates = {
+  ...text(),
+  decode: (value: Uint8Array | null): Fate => {
+    const fate = Buffer.from(value ?? []).toString() as Fate
+    if (fate === 'undecodable') throw new TypeError('this is no value')
+    return fate
+  },
+}
 
 export class AppUnderTest {
   readonly name: string
@@ -20,6 +36,7 @@ export class AppUnderTest {
   readonly #plan: Plan
   readonly #trace: Trace
   readonly #random: SeededRandom
+  readonly #places = new PlaceLogger()
   readonly #app: Holdfast
   readonly #consumer: ReturnType<Holdfast['consume']>
   #isOver = false
@@ -33,9 +50,11 @@ export class AppUnderTest {
     this.#random = random
     this.#app = createHoldfast({
       group: groupName,
-      kafka: { environment: machine },
+      kafka: { environment: knownByName(machine, name) },
       profile: 'test',
-      log: false,
+      log: this.#places,
+      topics: 'create',
+      protocol: plan.protocol,
       partitionFetchBytes: plan.partitionFetchBytes,
     })
     const options = {
@@ -45,9 +64,12 @@ export class AppUnderTest {
       abortGrace: abortGraceMs,
       bufferedRecords: plan.bufferedRecords,
       parkedRecords: plan.parkedRecords,
-      filter: (message: Message<string>) => this.#accepts(message),
+      retry: { inPlace: plan.retries.inPlaceMs, delays: plan.retries.delaysMs, buckets: plan.retries.bucketsMs },
+      whileRetrying: plan.retries.whileRetrying,
+      deadLetters: plan.retries.deadLetters,
+      filter: (message: Message<Fate>) => this.#accepts(message),
     }
-    this.#consumer = this.#app.consume(topic(topicName, { value: text() }), options, (message, context) =>
+    this.#consumer = this.#app.consume(topic(topicName, { value: fates }), options, (message, context) =>
       this.#handle(message, context),
     )
     this.#listen()
@@ -77,9 +99,9 @@ export class AppUnderTest {
     const status = this.#consumer.status()
     if (status === null) return
     const { accepted, ...ends } = status.counts
-    const unfinished = status.partitions.reduce((sum, partition) => sum + partition.buffered, 0)
+    const unfinished = status.partitions.reduce((sum, partition) => sum + partition.buffered + partition.waiting, 0)
     const accounted = Object.values(ends).reduce((sum, count) => sum + count, 0) + unfinished
-    this.#trace.add({ kind: 'counted', machine: this.name, accepted, accounted })
+    this.#trace.add({ kind: 'counted', machine: this.name, accepted, accounted, alreadyDone: ends.alreadyDone })
   }
 
   async stop(): Promise<void> {
@@ -99,28 +121,35 @@ export class AppUnderTest {
     return [...this.#consumer.explain(), ...this.#app.health().reasons].join('; ')
   }
 
-  #accepts({ partition, offset }: Message<string>): boolean {
-    if (this.#plan.filtersEvery === 0 || offset % this.#plan.filtersEvery !== 3) return true
-    this.#trace.add({ kind: 'filtered', machine: this.name, partition, offset })
+  get isOver(): boolean {
+    return this.#isOver
+  }
+
+  #accepts(message: Message<Fate>): boolean {
+    const source = sourceOf(message)
+    if (!isFiltered(source.offset, this.#plan.filtersEvery)) return true
+    this.#trace.add({ kind: 'filtered', machine: this.name, ...source })
     return false
   }
 
-  #handle(message: Message<string>, context: HandlerContext): Promise<void> | void {
-    const { partition, offset } = message
+  #handle(message: Message<Fate>, context: HandlerContext): Promise<void> | void {
+    const source = sourceOf(message)
     const { attempt } = context
     const run = this.#trace.nextRun()
-    const at = { machine: this.name, partition, offset, run }
-    this.#trace.add({ kind: 'began', ...at, attempt })
-    const random = this.#random.stream(`${partition}/${offset}/${attempt}`)
-    const { handler } = this.#plan
-    const mayFail = attempt <= failuresMax
-    const fails = random.chance(handler.fails) && mayFail
+    const at = { machine: this.name, ...this.#places.placeOf(context), run }
+    this.#trace.add({ kind: 'began', ...at, source, attempt })
+    const random = this.#random.stream(`${source.partition}/${source.offset}/${attempt}`)
+    const { handler, retries } = this.#plan
+    const isLost = message.value !== 'fine'
+    const mayFail = attempt < retries.attemptsMax
+    const fails = (random.chance(handler.fails) && mayFail) || isLost
     const hangs = random.chance(handler.hangs) && mayFail
-    const ignoresAbort = random.chance(handler.ignoresAbort) && attempt === 1
+    const ignoresAbort = random.chance(handler.ignoresAbort) && attempt === 1 && mayFail && !isLost
     const latencyMs = random.fraction() * handler.latencyMaxMs
+    const wait = random.chance(retries.asksForWait) ? random.pick(retries.askedWaitsMs) : null
     const end = (result: 'done' | 'failed'): void => {
       this.#trace.add({ kind: 'ended', ...at, result })
-      if (result === 'failed') throw new Error(`planned failure of ${partition}/${offset}`)
+      if (result === 'failed') throw failureOf(message.value, attempt, wait)
     }
     if (random.chance(handler.sync)) return end(fails ? 'failed' : 'done')
     if (hangs) return untilAborted(context.signal).then(() => end('failed'))
@@ -136,13 +165,15 @@ export class AppUnderTest {
 
   #listen(): void {
     const { clock } = this.machine
-    this.#app.on('attempt.failed', ({ at: { partition }, offset, attempt, retryInMs }) => {
-      if (retryInMs === null) return
-      const dueMs = clock.monotonicMs() + retryInMs
-      this.#trace.add({ kind: 'retryAnnounced', machine: this.name, partition, offset, attempt, dueMs })
+    this.#app.on('attempt.failed', ({ at, offset, attempt, retryInMs }) => {
+      const dueMs = retryInMs === null ? null : clock.monotonicMs() + retryInMs
+      this.#trace.add({ kind: 'retryAnnounced', machine: this.name, ...at, offset, attempt, dueMs })
+    })
+    this.#app.on('record.handedOff', ({ at, offset }) => {
+      this.#trace.add({ kind: 'handedOff', machine: this.name, ...at, offset })
     })
     for (const name of ['partition.lost', 'partition.revoked'] as const) {
-      this.#app.on(name, ({ at: { partition } }) => this.#trace.add({ kind: 'left', machine: this.name, partition }))
+      this.#app.on(name, ({ at }) => this.#trace.add({ kind: 'left', machine: this.name, ...at }))
     }
     for (const name of eventsForReaders) {
       this.#app.on(name, (event: object) => this.#say(`${name} ${JSON.stringify(event, shortly)}`))
@@ -170,10 +201,54 @@ const eventsForReaders: readonly (keyof HoldfastEvents)[] = [
   'attempt.timedOut',
   'attempt.zombie',
   'attempt.stale',
+  'record.handOffFailed',
+  'commit.marksIgnored',
   'commit.failed',
   'fetch.failed',
   'fetch.corrupt',
 ]
+
+/** The broker sees who asks. */
+function knownByName(machine: Machine, clientId: string): Environment {
+  const { clock, bootstrap } = machine
+  return { clock, bootstrap, openPort: () => machine.openPort({ clientId }) }
+}
+
+/** Writes nothing. What is bound to a line tells where the record of its attempt was read, which a message does not. */
+class PlaceLogger implements Logger {
+  #place: At | null = null
+
+  readonly debug = (): void => undefined
+  readonly info = (): void => undefined
+  readonly warn = (): void => undefined
+  readonly error = (): void => undefined
+
+  child({ topic: name, partition, offset }: Record<string, unknown>): Logger {
+    const place = { topic: name, partition, offset } as At
+    const note = (): void => {
+      this.#place = place
+    }
+    return { debug: note, info: note, warn: note, error: note }
+  }
+
+  /** Of the record whose attempt has this context. */
+  placeOf({ log }: HandlerContext): At {
+    this.#place = null
+    log.debug({}, 'where am I?')
+    if (this.#place === null) throw new RangeError('expected the log of an attempt to know its place')
+    return this.#place
+  }
+}
+
+function sourceOf({ topic: name, partition, offset }: Message<Fate>): At {
+  return { topic: name, partition, offset }
+}
+
+function failureOf(fate: Fate, attempt: number, waitMs: number | null): Error {
+  const [kind, from] = fate.split(' ')
+  if (kind === 'hopeless' && attempt >= Number(from)) return new NonRetriableError('nothing can help')
+  return waitMs === null ? new Error('planned failure') : new RetryAfterError(waitMs)
+}
 
 function shortly(key: string, value: unknown): unknown {
   if (key === 'group' || key === 'topic') return undefined

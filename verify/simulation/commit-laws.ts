@@ -1,144 +1,222 @@
 /** Laws of offsets: what is committed is finished, stays committed, and is never handled again. */
 
-import { addressOf, type Law, placeOf, runsThatOutlived } from './law.ts'
-import { type TraceEvent } from './trace.ts'
-
-/** Offsets of one partition that are not finished, lowest first. */
-class Unfinished {
-  readonly #offsets: number[] = []
-  readonly #finished = new Set<number>()
-  #lowest = 0
-
-  append(offset: number): void {
-    this.#offsets.push(offset)
-  }
-
-  finish(offset: number): void {
-    this.#finished.add(offset)
-    while (this.#finished.has(this.#offsets[this.#lowest] as number)) this.#lowest += 1
-  }
-
-  get lowest(): number {
-    return this.#offsets[this.#lowest] ?? Infinity
-  }
-
-  get all(): number[] {
-    return this.#offsets.filter((offset) => !this.#finished.has(offset))
-  }
-}
-
-/** Feeds a partition's records and ends to `Unfinished`; tells whether the event was one of them. */
-function follow(partitions: Map<number, Unfinished>, event: TraceEvent): void {
-  if (event.kind === 'appended') placeOf(partitions, event.partition, () => new Unfinished()).append(event.offset)
-  const isFinish = event.kind === 'filtered' || (event.kind === 'ended' && event.result === 'done')
-  if (isFinish) partitions.get(event.partition)?.finish(event.offset)
-}
+import { type Entry, Knowledge, type Law, placeOf, Progress, type Records, runsThatOutlived } from './law.ts'
+import { addressOf, placeNameOf, type TraceEvent } from './trace.ts'
 
 const nothingLost: Law = {
   name: 'nothing-lost',
-  rule: 'G1: every record is handled, or still uncommitted',
-  broken: (events) => {
+  rule: 'G1: every record is done, filtered or a dead letter in the end, or still uncommitted',
+  broken: (events, _terms, records) => {
     if (!events.some(({ kind }) => kind === 'drained') || events.some(({ kind }) => kind === 'stuck')) return []
-    const partitions = new Map<number, Unfinished>()
-    for (const event of events) follow(partitions, event)
-    return [...partitions].flatMap(([partition, { all }]) =>
-      all.map((offset) => `${partition}/${offset} was never done, and yet everything is committed`),
+    const progress = new Progress(records)
+    for (const event of events) progress.follow(event)
+    return events.flatMap((event) =>
+      event.kind === 'appended' && !progress.isFinal(addressOf(event))
+        ? [`${addressOf(event)} was never done, and yet everything is committed`]
+        : [],
     )
   },
 }
 
+/** The offsets of one partition, and the lowest of them that is not finished. */
+class Line {
+  readonly #addresses: { readonly offset: number; readonly address: string }[] = []
+  #lowest = 0
+
+  add(offset: number, address: string): void {
+    this.#addresses.push({ offset, address })
+  }
+
+  lowest(progress: Progress): number {
+    let next = this.#addresses[this.#lowest]
+    while (next !== undefined && progress.isFinished(next.address)) next = this.#addresses[++this.#lowest]
+    return next?.offset ?? Infinity
+  }
+}
+
 const commitNeverPassesUnfinished: Law = {
   name: 'commit-never-passes-unfinished',
-  rule: 'G1, R8, I1',
-  broken: (events) => {
-    const partitions = new Map<number, Unfinished>()
+  rule: 'G1, R8, R20, I1: what is committed is done, filtered, or stored in another topic at that moment',
+  broken: (events, _terms, records) => {
+    const progress = new Progress(records)
+    const lines = new Map<string, Line>()
     const broken: string[] = []
     for (const event of events) {
-      follow(partitions, event)
+      progress.follow(event)
+      if (event.kind === 'appended' || event.kind === 'stored') {
+        placeOf(lines, placeNameOf(event), () => new Line()).add(event.offset, addressOf(event))
+      }
       if (event.kind !== 'committed') continue
-      const lowest = partitions.get(event.partition)?.lowest ?? Infinity
+      const lowest = lines.get(placeNameOf(event))?.lowest(progress) ?? Infinity
       if (event.offset > lowest) {
-        broken.push(
-          `at ${event.atMs} ms ${addressOf(event)} was committed while ${event.partition}/${lowest} was not done`,
-        )
+        const open = addressOf({ ...event, offset: lowest })
+        broken.push(`at ${event.atMs} ms ${addressOf(event)} was committed while ${open} was not done`)
       }
     }
     return broken
   },
+}
+
+const marksClaimOnlyFinished: Law = {
+  name: 'marks-claim-only-finished',
+  rule: 'R10, R11: a commit marks nothing that is not finished, and no attempt that was not made',
+  broken: (events, _terms, records) => {
+    const progress = new Progress(records)
+    const failures = new Map<string, number>()
+    const broken: string[] = []
+    for (const event of events) {
+      progress.follow(event)
+      if (event.kind === 'began') {
+        const address = addressOf(event)
+        failures.set(address, Math.max(failures.get(address) ?? 0, event.attempt))
+      }
+      if (event.kind !== 'committed') continue
+      for (const offset of event.finished) {
+        const address = addressOf({ ...event, offset })
+        if (!progress.isFinished(address)) broken.push(`at ${event.atMs} ms ${address} was marked, but was not done`)
+      }
+      for (const { offset, attempts } of event.failed) {
+        const address = addressOf({ ...event, offset })
+        const entry = records.entries.get(address)
+        const made = mayFailUnseen(entry) ? Infinity : Math.max(failures.get(address) ?? 0, entry?.attempts ?? 0)
+        if (attempts > made)
+          broken.push(`at ${event.atMs} ms ${address} was marked after ${attempts} attempts of ${made}`)
+      }
+    }
+    return broken
+  },
+}
+
+/** No handler sees a value that cannot be decoded. */
+function mayFailUnseen(entry: Entry | undefined): boolean {
+  return entry?.fate === 'undecodable'
 }
 
 const commitNeverGoesBack: Law = {
   name: 'commit-never-goes-back',
   rule: 'R8, I2: never lower than the last committed',
   broken: (events) => {
-    const highest = new Map<number, number>()
+    const highest = new Map<string, number>()
     const broken: string[] = []
     for (const event of events) {
       if (event.kind !== 'committed') continue
-      const before = highest.get(event.partition) ?? 0
+      const place = placeNameOf(event)
+      const before = highest.get(place) ?? 0
       if (event.offset < before) broken.push(`at ${event.atMs} ms ${addressOf(event)} was committed after ${before}`)
-      highest.set(event.partition, Math.max(before, event.offset))
+      highest.set(place, Math.max(before, event.offset))
     }
     return broken
   },
 }
 
-const committedIsNeverRepeated: Law = {
-  name: 'committed-is-never-repeated',
-  rule: 'G6, R11: what was committed when a process began is not handled by it',
+const markedIsNeverRepeated: Law = {
+  name: 'marked-is-never-repeated',
+  rule: 'G6, R11: what a commit marked, below its offset or in its map, is handled by nobody who asked after it',
   broken: (events) => {
-    const committed = new Map<number, number>()
-    const atSwitchOn = new Map<string, Map<number, number>>()
+    const knowledge = new Knowledge()
     const broken: string[] = []
     for (const event of events) {
-      if (event.kind === 'committed') committed.set(event.partition, event.offset)
-      if (event.kind === 'switchedOn') atSwitchOn.set(event.machine, new Map(committed))
-      if (event.kind !== 'began') continue
-      const line = atSwitchOn.get(event.machine)?.get(event.partition) ?? 0
-      if (event.offset < line)
-        broken.push(`${event.machine} handled ${addressOf(event)}, but ${line} was committed before`)
+      knowledge.follow(event)
+      if (event.kind !== 'began' && event.kind !== 'filtered') continue
+      const known = knowledge.of(event)
+      if (known === undefined) continue
+      const isMarked = event.offset < known.offset || known.finished.includes(event.offset)
+      if (isMarked) {
+        const how = event.offset < known.offset ? `${known.offset} was committed` : 'it was marked as finished'
+        broken.push(`at ${event.atMs} ms ${event.machine} handled ${addressOf(event)}, but ${how} before`)
+      }
     }
     return broken
   },
 }
+
+/** What a machine says or shows to be over at a place, and how many attempts it counted there. */
+class Books {
+  readonly finished = new Set<string>()
+  readonly attempts = new Map<string, number>()
+
+  /** A partition that left took what was finished and not committed with it, as a crash does. */
+  forget(prefix: string): void {
+    for (const address of this.finished) if (address.startsWith(prefix)) this.finished.delete(address)
+    for (const address of this.attempts.keys()) if (address.startsWith(prefix)) this.attempts.delete(address)
+  }
+}
+
+/** A commit keeps the attempts of so many records of a partition. */
+const markedFailuresMax = 64
 
 const cleanStopRepeatsNothing: Law = {
   name: 'clean-stop-repeats-nothing',
-  rule: 'G6: what a process finished before its clean stop is not handled again',
-  broken: (events) => {
-    const finishedBy = new Map<string, Set<string>>()
+  rule: 'G6, R19: after a clean stop nothing that was finished is handled again, and attempts are counted on',
+  broken: (events, _terms, records) => {
+    const books = new Map<string, Books>()
     const outlived = runsThatOutlived(events)
     const stopping = new Set<string>()
     const settled = new Map<string, string>()
+    const counted = new Map<string, number>()
     const broken: string[] = []
     for (const event of events) {
-      const isDone = event.kind === 'ended' && event.result === 'done' && !outlived.has(event.run)
-      if (event.kind === 'filtered' || isDone) {
-        placeOf(finishedBy, event.machine, () => new Set<string>()).add(addressOf(event))
-      }
+      note(event, books, outlived)
       if (event.kind === 'stopping') stopping.add(event.machine)
-      if (event.kind === 'left' && !stopping.has(event.machine)) forget(finishedBy.get(event.machine), event.partition)
-      if (event.kind === 'stopped' && event.clean) {
-        for (const address of finishedBy.get(event.machine) ?? []) settled.set(address, event.machine)
+      if (event.kind === 'left' && !stopping.has(event.machine)) {
+        books.get(event.machine)?.forget(addressOf({ ...event, offset: 0 }).slice(0, -1))
       }
-      if (event.kind !== 'began') continue
-      const by = settled.get(addressOf(event))
-      if (by !== undefined)
-        broken.push(`${event.machine} handled ${addressOf(event)} again after ${by} had stopped cleanly`)
+      if (event.kind === 'stopped' && event.clean) {
+        const { finished, attempts } = placeOf(books, event.machine, () => new Books())
+        for (const address of finished) settled.set(address, event.machine)
+        if (attempts.size > markedFailuresMax) continue
+        for (const [address, count] of attempts) counted.set(address, count)
+      }
+      if (event.kind === 'began') broken.push(...againstBooks(event, settled, counted, records))
     }
     return broken
   },
 }
 
-/** A partition that left took what was finished and not committed with it, as a crash does. */
-function forget(finished: Set<string> | undefined, partition: number): void {
-  for (const address of finished ?? []) if (address.startsWith(`${partition}/`)) finished?.delete(address)
+function note(event: TraceEvent, books: Map<string, Books>, outlived: ReadonlySet<number>): void {
+  if (!('machine' in event)) return
+  const of = placeOf(books, event.machine, () => new Books())
+  const isDone = event.kind === 'ended' && event.result === 'done' && !outlived.has(event.run)
+  if (event.kind === 'filtered' || event.kind === 'handedOff' || isDone) {
+    of.finished.add(addressOf(event))
+    of.attempts.delete(addressOf(event))
+  }
+  if (event.kind !== 'retryAnnounced') return
+  // Whoever resolves after the abort of his signal has failed all the same (R16).
+  of.finished.delete(addressOf(event))
+  // What has no further wait to come is on its way to the dead letters, or begins anew.
+  if (event.dueMs === null) of.attempts.delete(addressOf(event))
+  else of.attempts.set(addressOf(event), event.attempt)
+}
+
+function againstBooks(
+  event: Extract<TraceEvent, { kind: 'began' }>,
+  settled: ReadonlyMap<string, string>,
+  counted: Map<string, number>,
+  records: Records,
+): string[] {
+  const address = addressOf(event)
+  const by = settled.get(address)
+  const attempts = counted.get(address) ?? 0
+  counted.delete(address)
+  const where = records.sourceOf(event) === address ? address : `${address}, which is ${records.sourceOf(event)},`
+  return [
+    ...(by === undefined
+      ? []
+      : [`at ${event.atMs} ms ${event.machine} handled ${where} again after ${by} had stopped cleanly`]),
+    ...(event.attempt > attempts
+      ? []
+      : [
+          `at ${event.atMs} ms ${event.machine} began attempt ${event.attempt} of ${where}, ${attempts} had failed before a clean stop`,
+        ]),
+  ]
 }
 
 export const commitLaws: readonly Law[] = [
   nothingLost,
   commitNeverPassesUnfinished,
+  marksClaimOnlyFinished,
   commitNeverGoesBack,
-  committedIsNeverRepeated,
+  markedIsNeverRepeated,
   cleanStopRepeatsNothing,
 ]

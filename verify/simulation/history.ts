@@ -6,9 +6,11 @@
 
 import { BrokerCore } from '@holdfast/broker'
 import { type ClusterNode, clusterNodes, Machine, SeededRandom, SimulatedNetwork, VirtualClock } from 'holdfast/testing'
-import { AppUnderTest, groupName, topicName } from './app-under-test.ts'
-import { drawPlan, type Incident, type Plan } from './plan.ts'
-import { Trace, type TraceEvent } from './trace.ts'
+import { AppUnderTest } from './app-under-test.ts'
+import { BrokerWatch } from './broker-watch.ts'
+import { Incidents } from './incidents.ts'
+import { type DrawnRecord, drawPlan, type Plan } from './plan.ts'
+import { groupName, placeNameOf, topicName, Trace, type TraceEvent } from './trace.ts'
 
 export type History = {
   readonly plan: Plan
@@ -36,6 +38,7 @@ export async function runHistory(seed: number): Promise<History> {
     onException(error)
   } finally {
     await stage.clock.settle()
+    stage.watch.readCopies()
     process.off('unhandledRejection', onRejection)
     process.off('uncaughtException', onException)
     stage.close()
@@ -55,9 +58,11 @@ class Stage {
   readonly #nodes: readonly ClusterNode[]
   readonly #core: BrokerCore
   readonly #network: SimulatedNetwork
-  readonly #incidents = new Map<string, number>()
-  #current: AppUnderTest | undefined
-  #isHealed = false
+  readonly watch: BrokerWatch
+  readonly #incidents: Incidents
+  /** Those that were switched on and neither crashed nor stopped. */
+  #running: AppUnderTest[] = []
+  readonly #farewells: Promise<unknown>[] = []
 
   constructor(seed: number) {
     this.#random = new SeededRandom(seed)
@@ -68,68 +73,99 @@ class Stage {
     const topics = { [topicName]: this.plan.partitions }
     this.#core = new BrokerCore({ brokers: this.#nodes, clock: this.clock.view('brokers'), topics })
     this.#network = new SimulatedNetwork(this.#random.stream('network'), this.plan.network)
-    this.#core.onEvent((event) => {
-      if (event.type === 'commit')
-        this.trace.add({ kind: 'committed', partition: event.partition, offset: event.offset })
+    this.watch = new BrokerWatch(this.#core, this.trace, this.clock)
+    this.#incidents = new Incidents({
+      plan: this.plan,
+      random: this.#random,
+      core: this.#core,
+      network: this.#network,
+      clock: this.clock,
+      trace: this.trace,
+      running: () => this.#running,
     })
   }
 
   async play(): Promise<void> {
     const { plan, clock } = this
-    for (const batch of plan.batches) clock.setTimer(batch.atMs, () => this.#append(batch.partition, batch.keys))
-    for (const incident of plan.incidents) clock.setTimer(incident.atMs, () => this.#befall(incident))
+    for (const batch of plan.batches) clock.setTimer(batch.atMs, () => this.#append(batch.partition, batch.records))
+    for (const incident of plan.incidents) clock.setTimer(incident.atMs, () => this.#incidents.befall(incident))
     clock.setTimer(plan.healAtMs, () => this.#heal())
     this.#keepCounting()
+    this.#invite()
 
     const first = this.#switchOn('a')
     await clock.advanceTo(plan.crashAtMs)
-    first.crash()
+    this.#crash(first)
     await clock.advance(plan.restartAfterMs)
-    this.#switchOn('b')
+    let last = this.#switchOn('b')
     if (plan.handoverAtMs !== null) {
       await clock.advanceTo(plan.handoverAtMs)
-      await this.#stop()
-      this.#switchOn('c')
+      await this.#stop(last)
+      last = this.#switchOn('c')
     }
-    await clock.advanceTo(Math.max(plan.healAtMs, clock.monotonicMs()))
+    const guestGoneMs = plan.guest?.toMs ?? 0
+    await clock.advanceTo(Math.max(plan.healAtMs, guestGoneMs, clock.monotonicMs()))
+    await clock.runUntil(Promise.all(this.#farewells), { limit: stopLimit, what: 'the stop of the guest' })
     if (!(await this.#drain())) return
-    if (!(await this.#stop())) return
+    if (!(await this.#stop(last))) return
 
-    this.#switchOn('d')
+    last = this.#switchOn('d')
     await clock.advance(watchMs)
-    for (let partition = 0; partition < plan.partitions; partition++) this.#append(partition, ['last'])
-    if (await this.#drain()) await this.#stop()
+    for (let partition = 0; partition < plan.partitions; partition++) {
+      this.#append(partition, [{ key: 'last', fate: 'fine' }])
+    }
+    if (await this.#drain()) await this.#stop(last)
   }
 
   faults(): Record<string, number> {
     const crash = this.trace.events.filter((event) => event.kind === 'crashed').length
     const counts: Record<string, number> = { ...this.#network.counts, crash }
-    for (const [name, count] of this.#incidents) counts[name] = (counts[name] ?? 0) + count
+    for (const [name, count] of this.#incidents.counts) counts[name] = (counts[name] ?? 0) + count
     return counts
   }
 
   close(): void {
-    this.#current?.machine.crash()
+    for (const app of this.#running) app.machine.crash()
     this.#core.close()
+  }
+
+  /** A second member, for a while. */
+  #invite(): void {
+    const { guest } = this.plan
+    if (guest === null) return
+    this.clock.setTimer(guest.fromMs, () => {
+      const app = this.#switchOn('g')
+      this.clock.setTimer(guest.toMs - guest.fromMs, () => {
+        if (guest.leaves === 'byCrash') this.#crash(app)
+        else this.#farewells.push(this.#stop(app))
+      })
+    })
   }
 
   #switchOn(name: string): AppUnderTest {
     const { plan, trace, clock } = this
     const machine = new Machine(name, { core: this.#core, clock, network: this.#network, nodes: this.#nodes })
     const app = new AppUnderTest(name, { plan, trace, machine, random: this.#random.stream(`handler ${name}`) })
-    this.#current = app
+    this.#running.push(app)
     app.start().catch((error: unknown) => trace.add({ kind: 'failed', machine: name, reason: String(error) }))
     return app
   }
 
+  #crash(app: AppUnderTest): void {
+    app.crash()
+    this.#running = this.#running.filter((each) => each !== app)
+  }
+
   /** Tells whether it ended in time. */
-  async #stop(): Promise<boolean> {
+  async #stop(app: AppUnderTest): Promise<boolean> {
     try {
-      await this.clock.runUntil(this.#current?.stop() ?? Promise.resolve(), { limit: stopLimit, what: 'the stop' })
+      await this.clock.runUntil(app.stop(), { limit: stopLimit, what: 'the stop' })
       return true
     } catch (error) {
-      this.trace.add({ kind: 'failed', machine: this.#current?.name ?? '', reason: String(error) })
+      this.trace.add({ kind: 'failed', machine: app.name, reason: String(error) })
       return false
+    } finally {
+      this.#running = this.#running.filter((each) => each !== app)
     }
   }
 
@@ -138,117 +174,49 @@ class Stage {
     try {
       await this.clock.runUntil(() => this.#isDrained(), { limit: drainBoundMs })
       this.trace.add({ kind: 'drained' })
-      this.#current?.count()
+      for (const app of this.#running) app.count()
       return true
     } catch {
-      this.trace.add({ kind: 'stuck', afterMs: drainBoundMs, reason: this.#current?.explain() ?? '' })
+      const reason = this.#running.map((app) => app.explain()).join('; ')
+      this.trace.add({ kind: 'stuck', afterMs: drainBoundMs, reason })
       return false
     }
   }
 
+  /** Also what waits in delay topics. Asked after every timer, so it looks again only if something was committed or appended. */
   #isDrained(): boolean {
-    const committed = new Map(this.#core.committed(groupName).map(({ partition, offset }) => [partition, offset]))
-    for (let partition = 0; partition < this.plan.partitions; partition++) {
-      const end = this.#core.endOffset(topicName, partition)
-      if (end > 0 && (committed.get(partition) ?? 0) < end) return false
-    }
-    return true
+    if (!this.watch.hasMoved()) return false
+    const committed = new Map(this.#core.committed(groupName).map((each) => [placeNameOf(each), each.offset]))
+    return this.watch.readTopics().every((topic) => {
+      for (let partition = 0; partition < this.plan.partitions; partition++) {
+        const end = this.#core.endOffset(topic, partition)
+        if (end > 0 && (committed.get(placeNameOf({ topic, partition })) ?? 0) < end) return false
+      }
+      return true
+    })
   }
 
-  #append(partition: number, keys: readonly (string | null)[]): void {
-    const records = keys.map((key) => ({ key, value: 'x' }))
-    const first = this.#core.append(topicName, partition, records)
-    for (const [index, key] of keys.entries()) {
-      this.trace.add({ kind: 'appended', partition, offset: first + index, key })
+  #append(partition: number, records: readonly DrawnRecord[]): void {
+    const first = this.#core.append(
+      topicName,
+      partition,
+      records.map(({ key, fate }) => ({ key, value: fate })),
+    )
+    for (const [index, { key, fate }] of records.entries()) {
+      this.trace.add({ kind: 'appended', topic: topicName, partition, offset: first + index, key, fate })
     }
   }
 
   #keepCounting(): void {
     this.clock.setTimer(countEveryMs, () => {
-      this.#current?.count()
+      for (const app of this.#running) app.count()
       this.#keepCounting()
     })
   }
 
   #heal(): void {
-    this.#isHealed = true
+    this.#incidents.end()
     this.#network.heal()
     this.trace.add({ kind: 'healed' })
-  }
-
-  #befall(incident: Incident): void {
-    const random = this.#random.stream(`incident ${incident.kind} ${incident.atMs}`)
-    const node = random.pick(this.#nodes).nodeId
-    const partition = random.integer(0, this.plan.partitions - 1)
-    const happened = (what: string): void => {
-      this.trace.add({ kind: 'fault', fault: incident.kind, what })
-      this.#incidents.set(incident.kind, (this.#incidents.get(incident.kind) ?? 0) + 1)
-    }
-    switch (incident.kind) {
-      case 'leaderMoved':
-        if (this.#core.leaderOf(topicName, partition) === node) return
-        this.#core.moveLeader(topicName, partition, node)
-        return happened(`partition ${partition} to node ${node}`)
-      case 'coordinatorMoved':
-        if (this.#core.coordinatorOf(groupName) === node) return
-        this.#core.moveCoordinator(groupName, node)
-        return happened(`to node ${node}`)
-      case 'memberExpired': {
-        const member = this.#core.group(groupName)?.members[0]
-        if (member === undefined) return
-        this.#core.expireMember(groupName, member.memberId)
-        return happened(member.memberId)
-      }
-      case 'nodeDown':
-        this.#network.takeDown(node)
-        this.clock.setTimer(incident.forMs, () => this.#network.bringUp(node))
-        return this.trace.add({ kind: 'fault', fault: incident.kind, what: `node ${node} for ${incident.forMs} ms` })
-      case 'unreachable': {
-        const machine = this.#current?.name ?? ''
-        this.#network.separate(machine, node)
-        this.clock.setTimer(incident.forMs, () => this.#network.join(machine, node))
-        const what = `${machine} and node ${node} for ${incident.forMs} ms`
-        return this.trace.add({ kind: 'fault', fault: incident.kind, what })
-      }
-      case 'controlBatch': {
-        const offset = this.#core.appendTransactionMarker(topicName, partition)
-        return happened(`${partition}/${offset}`)
-      }
-      case 'calendarJump': {
-        const byMs = random.integer(-3_600_000, 3_600_000)
-        this.#current?.machine.jumpEpoch(byMs)
-        return happened(`${this.#current?.name} by ${byMs} ms`)
-      }
-      case 'brokerError': {
-        const forget = this.#core.intercept(incident.api, (request) => {
-          forget()
-          if (this.#isHealed) return undefined
-          happened(`${incident.api} answers ${incident.code}`)
-          return refusal(incident.api, incident.code, request)
-        })
-      }
-    }
-  }
-}
-
-type Named = { readonly name: string; readonly partitions?: readonly { readonly partitionIndex: number }[] }
-
-/** The whole answer of an API that refuses with one code. */
-function refusal(api: 'OffsetCommit' | 'Heartbeat' | 'OffsetFetch', errorCode: number, request: object): object {
-  switch (api) {
-    case 'Heartbeat':
-      return { errorCode }
-    case 'OffsetFetch': {
-      const { groups } = request as { groups: readonly { groupId: string }[] }
-      return { groups: groups.map(({ groupId }) => ({ groupId, errorCode, topics: [] })) }
-    }
-    case 'OffsetCommit': {
-      const { topics } = request as { topics: readonly Named[] }
-      const refused = ({ name, partitions = [] }: Named): object => ({
-        name,
-        partitions: partitions.map(({ partitionIndex }) => ({ partitionIndex, errorCode })),
-      })
-      return { topics: topics.map(refused) }
-    }
   }
 }

@@ -3,11 +3,14 @@
 
 import { describe, expect, test } from 'vitest'
 import { laws, violationsOf } from './laws.ts'
-import { type Terms, type TraceEvent } from './trace.ts'
+import { type Fate, groupName, type MarkedFailure, type Terms, topicName, type TraceEvent } from './trace.ts'
 
 const terms: Terms = {
   order: 'key',
   concurrency: 2,
+  whileRetrying: 'overtake',
+  attemptsMax: 3,
+  filtersEvery: 0,
   attemptTimeoutMs: 2_000,
   abortGraceMs: 500,
   drainAtStopMs: 20_000,
@@ -27,39 +30,58 @@ function story(...told: readonly Told[]): TraceEvent[] {
   })
 }
 
-const appended = (offset: number, key: string | null = 'k', partition = 0): Told => ({
+const delayTopic = `${groupName}.${topicName}.retry.2s`
+const deadLetters = `${groupName}.${topicName}.dlq`
+const source = (offset: number) => ({ topic: topicName, partition: 0, offset })
+
+const appended = (offset: number, key: string | null = 'k', fate: Fate = 'fine'): Told => ({
   kind: 'appended',
-  partition,
-  offset,
+  ...source(offset),
   key,
+  fate,
+})
+/** A copy of the record in a topic of ours. */
+const stored = (
+  offset: number,
+  of: number,
+  more: { topic?: string; attempts?: number; dueMs?: number; ripeMs?: number; atMs?: number; key?: string } = {},
+): Told => ({
+  kind: 'stored',
+  end: more.topic === deadLetters ? 'deadLettered' : 'retried',
+  key: 'k',
+  source: source(of),
+  attempts: 1,
+  dueMs: 0,
+  ripeMs: 0,
+  topic: delayTopic,
+  partition: 0,
+  offset,
+  ...more,
 })
 const began = (
   run: number,
   offset: number,
-  more: { machine?: string; attempt?: number; atMs?: number } = {},
-): Told => ({
-  kind: 'began',
-  machine: 'b',
-  attempt: 1,
-  partition: 0,
-  offset,
-  run,
-  ...more,
-})
+  more: { machine?: string; attempt?: number; atMs?: number; topic?: string; of?: number } = {},
+): Told => {
+  const { of = offset, ...rest } = more
+  return { kind: 'began', machine: 'b', attempt: 1, ...source(offset), source: source(of), run, ...rest }
+}
 const ended = (
   run: number,
   offset: number,
-  more: { result?: 'done' | 'failed'; machine?: string; atMs?: number } = {},
-): Told => ({
-  kind: 'ended',
+  more: { result?: 'done' | 'failed'; machine?: string; atMs?: number; topic?: string } = {},
+): Told => ({ kind: 'ended', machine: 'b', result: 'done', ...source(offset), run, ...more })
+const committed = (
+  offset: number,
+  marks: { finished?: readonly number[]; failed?: readonly MarkedFailure[]; topic?: string } = {},
+): Told => ({ kind: 'committed', finished: [], failed: [], ...source(offset), ...marks })
+const asked = (machine = 'b'): Told => ({ kind: 'asked', machine })
+const handedOff = (offset: number, topic = topicName): Told => ({
+  kind: 'handedOff',
   machine: 'b',
-  result: 'done',
-  partition: 0,
-  offset,
-  run,
-  ...more,
+  ...source(offset),
+  topic,
 })
-const committed = (offset: number): Told => ({ kind: 'committed', partition: 0, offset })
 const life = (kind: 'switchedOn' | 'started' | 'crashed' | 'stopping', machine = 'b', atMs?: number): Told => ({
   kind,
   machine,
@@ -72,15 +94,33 @@ const stopped = (clean = true, atMs?: number): Told => ({
   uncommitted: 0,
   ...(atMs === undefined ? {} : { atMs }),
 })
-const left = (): Told => ({ kind: 'left', machine: 'b', partition: 0 })
-const announced = (offset: number, dueMs: number): Told => ({
+const left = (machine = 'b'): Told => ({ kind: 'left', machine, topic: topicName, partition: 0 })
+const announced = (
+  offset: number,
+  dueMs: number | null,
+  more: { attempt?: number; topic?: string; machine?: string } = {},
+): Told => ({
   kind: 'retryAnnounced',
   machine: 'b',
   attempt: 1,
-  partition: 0,
-  offset,
+  ...source(offset),
   dueMs,
+  ...more,
 })
+/** An attempt that fails at once, and when the next one may be made. */
+const failed = (
+  run: number,
+  offset: number,
+  dueMs: number | null,
+  more: { attempt?: number; topic?: string; of?: number; machine?: string } = {},
+): readonly Told[] => {
+  const { attempt = 1, of = offset, ...where } = more
+  return [
+    began(run, offset, { attempt, of, ...where }),
+    ended(run, offset, { result: 'failed', ...where }),
+    announced(offset, dueMs, { attempt, ...where }),
+  ]
+}
 
 /** By law: stories that break it, each with what makes it unlawful. */
 const unlawful: Readonly<Record<string, readonly (readonly [what: string, events: readonly TraceEvent[]])[]>> = {
@@ -89,8 +129,34 @@ const unlawful: Readonly<Record<string, readonly (readonly [what: string, events
       'a record that nobody handled',
       story(appended(0), appended(1, 'l'), began(1, 0), ended(1, 0), { kind: 'drained' }),
     ],
+    [
+      'a record that went to a delay topic and was forgotten there',
+      story(appended(0), ...failed(1, 0, 0), stored(0, 0), { kind: 'drained' }),
+    ],
+  ],
+  'marks-claim-only-finished': [
+    [
+      'a record that runs and is marked',
+      story(appended(0), appended(1, 'l'), began(1, 0), began(2, 1), committed(0, { finished: [1] })),
+    ],
+    [
+      'a copy that is marked although the record goes nowhere from it',
+      story(appended(0), ...failed(1, 0, 0), stored(0, 0), committed(0, { topic: delayTopic, finished: [0] })),
+    ],
+    [
+      'attempts that nobody made',
+      story(appended(0), ...failed(1, 0, 9), committed(0, { failed: [{ offset: 0, attempts: 2, dueMs: 9 }] })),
+    ],
   ],
   'commit-never-passes-unfinished': [
+    [
+      'a commit above a record before its copy is stored',
+      story(appended(0), ...failed(1, 0, 0), committed(1), stored(0, 0)),
+    ],
+    [
+      'a commit in a delay topic above a copy that nobody handled',
+      story(appended(0), ...failed(1, 0, 0), stored(0, 0), committed(1), committed(1, { topic: delayTopic })),
+    ],
     ['a commit above a running record', story(appended(0), began(1, 0), committed(1), ended(1, 0))],
     [
       'a commit above a record that failed',
@@ -101,16 +167,27 @@ const unlawful: Readonly<Record<string, readonly (readonly [what: string, events
   'commit-never-goes-back': [
     ['a late commit', story(appended(0), began(1, 0), ended(1, 0), committed(1), committed(0))],
   ],
-  'committed-is-never-repeated': [
+  'marked-is-never-repeated': [
     [
       'a restart below the commit',
       story(
-        appended(0),
-        began(1, 0, { machine: 'a' }),
-        ended(1, 0, { machine: 'a' }),
-        committed(1),
-        life('switchedOn'),
-        began(2, 0),
+        ...[appended(0), began(1, 0, { machine: 'a' }), ended(1, 0, { machine: 'a' })],
+        ...[committed(1), asked(), began(2, 0)],
+      ),
+    ],
+    [
+      'a record that was marked above the line',
+      story(
+        ...[appended(0), appended(1, 'l'), began(1, 1, { machine: 'a' }), ended(1, 1, { machine: 'a' })],
+        ...[committed(0, { finished: [1] }), asked(), began(2, 1)],
+      ),
+    ],
+    [
+      'a copy that was marked in its delay topic',
+      story(
+        ...[appended(0), ...failed(1, 0, 0), stored(0, 0)],
+        ...[began(2, 0, { topic: delayTopic, of: 0, attempt: 2 }), ended(2, 0, { topic: delayTopic })],
+        ...[committed(1, { topic: delayTopic }), asked(), began(3, 0, { topic: delayTopic, of: 0, attempt: 2 })],
       ),
     ],
   ],
@@ -118,6 +195,17 @@ const unlawful: Readonly<Record<string, readonly (readonly [what: string, events
     [
       'a finished record that the next process handles',
       story(appended(0), began(1, 0), ended(1, 0), life('stopping'), left(), stopped(), began(2, 0, { machine: 'c' })),
+    ],
+    [
+      'a record that was handed off',
+      story(
+        ...[appended(0), ...failed(1, 0, 0), stored(0, 0), handedOff(0)],
+        ...[life('stopping'), left(), stopped(), began(2, 0, { machine: 'c' })],
+      ),
+    ],
+    [
+      'attempts of a parked record that begin anew',
+      story(appended(0), ...failed(1, 0, 0), life('stopping'), left(), stopped(), began(2, 0, { machine: 'c' })),
     ],
   ],
   'lane-order': [
@@ -147,7 +235,74 @@ const unlawful: Readonly<Record<string, readonly (readonly [what: string, events
       ),
     ],
   ],
-  'done-once-by-its-owner': [['a record handled twice', story(appended(0), began(1, 0), ended(1, 0), began(2, 0))]],
+  'done-once-by-its-owner': [
+    ['a record handled twice', story(appended(0), began(1, 0), ended(1, 0), began(2, 0))],
+    ['a record that was handed off', story(appended(0), ...failed(1, 0, 0), stored(0, 0), handedOff(0), began(2, 0))],
+  ],
+  'one-owner': [
+    [
+      'a member that goes on after another one took over',
+      story(
+        ...[appended(0), appended(1), asked('a'), began(1, 0, { machine: 'a' })],
+        asked(),
+        began(2, 0),
+        began(3, 1, { machine: 'a' }),
+      ),
+    ],
+  ],
+  'attempts-count-on': [
+    ['an attempt that nothing counts up to', story(appended(0), ...failed(1, 0, 0), began(2, 0, { attempt: 3 }))],
+    [
+      'a copy that begins anew',
+      story(appended(0), ...failed(1, 0, 0), stored(0, 0), began(2, 0, { topic: delayTopic, of: 0, attempt: 1 })),
+    ],
+    [
+      'a committed attempt that is made again',
+      story(
+        ...[
+          appended(0),
+          ...failed(1, 0, 0, { machine: 'a' }),
+          committed(0, { failed: [{ offset: 0, attempts: 1, dueMs: 0 }] }),
+        ],
+        ...[asked(), began(2, 0)],
+      ),
+    ],
+    [
+      'more attempts than there are',
+      story(
+        ...[appended(0), ...failed(1, 0, 0), ...failed(2, 0, 0, { attempt: 2 }), ...failed(3, 0, 0, { attempt: 3 })],
+        ...[...failed(4, 0, 0, { attempt: 4 }), ...failed(5, 0, 0, { attempt: 5 })],
+      ),
+    ],
+    [
+      'a message that comes from elsewhere than its headers say',
+      story(
+        appended(0),
+        appended(1),
+        ...failed(1, 0, 0),
+        stored(0, 0),
+        began(2, 0, { topic: delayTopic, of: 1, attempt: 2 }),
+      ),
+    ],
+  ],
+  'dead-letters-are-the-lost': [
+    [
+      'a dead letter that could have been done',
+      story(appended(0), ...failed(1, 0, null), stored(0, 0, { topic: deadLetters })),
+    ],
+    [
+      'a lost record that is none',
+      story(appended(0, 'k', 'doomed'), ...failed(1, 0, 0), began(2, 0, { attempt: 2 }), ended(2, 0), {
+        kind: 'drained',
+      }),
+    ],
+    [
+      'attempts that it had not',
+      story(appended(0, 'k', 'doomed'), ...failed(1, 0, null), stored(0, 0, { topic: deadLetters, attempts: 3 })),
+    ],
+    ['a handler that sees what cannot be decoded', story(appended(0, 'k', 'undecodable'), began(1, 0))],
+  ],
+  'handed-off-is-stored': [['a hand-off without a copy', story(appended(0), ...failed(1, 0, 0), handedOff(0))]],
   'concurrency-limit': [
     [
       'three at once',
@@ -177,6 +332,30 @@ const unlawful: Readonly<Record<string, readonly (readonly [what: string, events
       ),
     ],
     ['a second attempt that nothing announced', story(appended(0), began(2, 0, { attempt: 2 }))],
+    [
+      'an early retry by the next owner',
+      story(
+        appended(0),
+        ...failed(1, 0, 500),
+        left(),
+        asked('c'),
+        began(2, 0, { machine: 'c', attempt: 2, atMs: 498 }),
+      ),
+    ],
+    [
+      'a copy that is not ripe, whatever calendars say',
+      story(
+        ...[appended(0), ...failed(1, 0, 10), { kind: 'calendarJumped', machine: 'b', byMs: 1_000 } as const],
+        ...[stored(0, 0, { ripeMs: 500 }), began(2, 0, { topic: delayTopic, of: 0, attempt: 2, atMs: 498 })],
+      ),
+    ],
+    [
+      'a copy that is not due',
+      story(
+        ...[appended(0), ...failed(1, 0, 10), stored(0, 0, { dueMs: 500 })],
+        began(2, 0, { topic: delayTopic, of: 0, attempt: 2, atMs: 498 }),
+      ),
+    ],
   ],
   'no-attempt-after-stop': [
     ['a new record during the stop', story(appended(0), appended(1, 'l'), began(1, 0), life('stopping'), began(2, 1))],
@@ -189,7 +368,10 @@ const unlawful: Readonly<Record<string, readonly (readonly [what: string, events
   'stop-is-bounded': [['a stop that outlasts its drain', story(life('stopping', 'b', 0), stopped(true, 22_001))]],
   'calm-stop-is-clean': [['a stop that forgets its last commit', story(life('stopping'), stopped(false))]],
   'outcome-sums': [
-    ['a record without an outcome', story({ kind: 'counted', machine: 'b', accepted: 5, accounted: 4 })],
+    [
+      'a record without an outcome',
+      story({ kind: 'counted', machine: 'b', accepted: 5, accounted: 4, alreadyDone: 0 }),
+    ],
   ],
   'drains-after-healing': [
     ['lag that stays', story({ kind: 'healed' }, { kind: 'stuck', afterMs: 60_000, reason: 'nobody knows' })],
@@ -222,6 +404,7 @@ test('a lawful story with a retry, a crash, a loss, a zombie and two clean stops
     life('crashed', 'a'),
     life('switchedOn'),
     life('started'),
+    asked(),
     began(3, 1),
     ended(3, 1, { result: 'failed', atMs: 100 }),
     announced(1, 150),
@@ -244,11 +427,12 @@ test('a lawful story with a retry, a crash, a loss, a zombie and two clean stops
     ended(9, 5),
     committed(6),
     { kind: 'drained' },
-    { kind: 'counted', machine: 'b', accepted: 8, accounted: 8 },
+    { kind: 'counted', machine: 'b', accepted: 8, accounted: 8, alreadyDone: 0 },
     life('stopping'),
     left(),
     stopped(),
     life('switchedOn', 'd'),
+    asked('d'),
     appended(6),
     began(10, 6, { machine: 'd' }),
     ended(10, 6, { machine: 'd' }),

@@ -1,7 +1,7 @@
 /** Laws of a process: how it begins, keeps its books, goes on after faults, and ends. */
 
-import { addressOf, type Law, runsThatOutlived } from './law.ts'
-import { type TraceEvent } from './trace.ts'
+import { type Law, runsThatOutlived } from './law.ts'
+import { addressOf, placeNameOf, type TraceEvent } from './trace.ts'
 
 /** R32 in the test profile: flush and final commit 500 ms each, and a second for the rest. */
 const stopSlackMs = 2_000
@@ -17,10 +17,10 @@ const noAttemptAfterStop: Law = {
       if (event.kind === 'stopping' || event.kind === 'stopped' || event.kind === 'crashed') {
         over.set(event.machine, event.kind)
       }
-      if (event.kind === 'left') highest.delete(`${event.machine} ${event.partition}`)
+      if (event.kind === 'left') highest.delete(`${event.machine} ${placeNameOf(event)}`)
       if (event.kind !== 'began' && event.kind !== 'filtered') continue
       const end = over.get(event.machine)
-      const place = `${event.machine} ${event.partition}`
+      const place = `${event.machine} ${placeNameOf(event)}`
       const before = highest.get(place) ?? -1
       const isAllowed = end === undefined || (end === 'stopping' && event.offset <= before)
       if (!isAllowed) broken.push(`at ${event.atMs} ms ${event.machine} (${end}) began ${addressOf(event)}`)

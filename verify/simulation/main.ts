@@ -4,7 +4,8 @@
  *
  *  Seeds that failed before (`seeds.json`) come first, then N seeds from S on. Every so often one is run twice and must
  *  leave the same trace. Progress and failures go to stderr; with --json the last line of stdout is
- *  `{ runs, seed, violations, faults, historiesPerSecond, failures }`. --verbose prints the trace of every history.
+ *  `{ runs, seed, violations, faults, histories, historiesPerSecond, failures }`, `histories`
+ *  being in how many of them something happened that makes them worth their time. --verbose prints the trace of every history.
  *  Exit code 0: no law was broken; 1: one was; 2: wrong call. */
 
 import { readFileSync } from 'node:fs'
@@ -12,6 +13,7 @@ import { join } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
 import { type History, runHistory } from './history.ts'
 import { type Violation, violationsOf } from './laws.ts'
+import { featuresOf } from './retry-laws.ts'
 import { hashOf, printed } from './trace.ts'
 
 type Options = { readonly runs: number; readonly seed: number; readonly json?: true; readonly verbose?: true }
@@ -36,13 +38,15 @@ process.exitCode = await simulate(program.opts<Options>())
 async function simulate({ runs, seed, json, verbose }: Options): Promise<number> {
   const startedAt = performance.now()
   const faults = new Map<string, number>()
+  const features = new Map<string, number>()
   const failures: Failure[] = []
   let lastProgressAt = startedAt
   let ran = 0
   for (const next of seedsOf(seed, runs)) {
     const history = await runHistory(next)
     ran += 1
-    for (const [fault, count] of Object.entries(history.faults)) faults.set(fault, (faults.get(fault) ?? 0) + count)
+    for (const [fault, count] of Object.entries(history.faults)) add(faults, fault, count)
+    for (const [feature, count] of Object.entries(featuresOf(history.events))) add(features, feature, count)
     const violations = violationsOf(history.events, history.plan.terms)
     if (ran % repeatEvery === 1) violations.push(...(await differences(history)))
     if (verbose) console.error(printed(history.events))
@@ -58,12 +62,21 @@ async function simulate({ runs, seed, json, verbose }: Options): Promise<number>
     runs: ran,
     seed,
     violations: failures.length,
-    faults: Object.fromEntries([...faults].toSorted(([one], [other]) => (one < other ? -1 : 1))),
+    faults: sorted(faults),
+    histories: sorted(features),
     historiesPerSecond: Math.round((ran / seconds) * 10) / 10,
     failures,
   }
   console.log(json ? JSON.stringify(figures) : figures)
   return failures.length > 0 ? 1 : 0
+}
+
+function add(counts: Map<string, number>, name: string, count: number): void {
+  counts.set(name, (counts.get(name) ?? 0) + count)
+}
+
+function sorted(counts: ReadonlyMap<string, number>): Record<string, number> {
+  return Object.fromEntries([...counts].toSorted(([one], [other]) => (one < other ? -1 : 1)))
 }
 
 /** Kept seeds, then the ones that were asked for. With a single run only that one: somebody wants to look at it. */

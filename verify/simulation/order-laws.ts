@@ -1,7 +1,7 @@
 /** Laws of order (R14) and of attempts: which may run, when, and how many at once. */
 
-import { addressOf, type Began, type Lanes, type Law, placeOf, runsThatOutlived } from './law.ts'
-import { type Terms, type TraceEvent } from './trace.ts'
+import { type Began, isSource, type Law, placeOf, type Records, runsThatOutlived } from './law.ts'
+import { addressOf, placeNameOf, type Terms, type TraceEvent } from './trace.ts'
 
 /** What one machine does with one partition, from when it gets it until the partition leaves. */
 class Ownership {
@@ -18,17 +18,35 @@ class Ownership {
 type Step = { readonly event: Began; readonly lane: string; readonly ownership: Ownership }
 
 /** Replays the attempts of every ownership, and asks at every begin what is wrong with it. */
-function replay(events: readonly TraceEvent[], terms: Terms, lanes: Lanes, ask: (step: Step) => string[]): string[] {
+function replay(
+  events: readonly TraceEvent[],
+  terms: Terms,
+  records: Records,
+  ask: (step: Step) => string[],
+): string[] {
   const ownerships = new Map<string, Ownership>()
-  const of = ({ machine, partition }: { readonly machine: string; readonly partition: number }): Ownership =>
-    placeOf(ownerships, `${machine} ${partition}`, () => new Ownership())
   const broken: string[] = []
   for (const event of events) {
-    if (event.kind === 'left') ownerships.delete(`${event.machine} ${event.partition}`)
-    if (event.kind !== 'began' && event.kind !== 'ended') continue
+    // Stored elsewhere, a record keeps nobody waiting, whoever wrote it.
+    if (event.kind === 'stored') {
+      for (const ownership of ownerships.values()) {
+        ownership.open.get(records.laneOf(event.source))?.delete(event.source.offset)
+      }
+    }
+    const isMachines = event.kind === 'left' || event.kind === 'began' || event.kind === 'ended'
+    if (!isMachines && event.kind !== 'handedOff') continue
+    const name = `${event.machine} ${placeNameOf(event)}`
+    if (event.kind === 'left') {
+      ownerships.delete(name)
+      continue
+    }
+    const ownership = placeOf(ownerships, name, () => new Ownership())
     const address = addressOf(event)
-    const lane = lanes.get(address) ?? address
-    const ownership = of(event)
+    if (event.kind === 'handedOff') {
+      ownership.done.add(address)
+      continue
+    }
+    const lane = records.laneOf(event)
     const running = placeOf(ownership.running, lane, () => [])
     const open = placeOf(ownership.open, lane, () => new Set<number>())
     if (event.kind === 'began') {
@@ -64,9 +82,11 @@ function named({ machine, attempt, atMs, ...at }: Began): string {
 
 const laneOrder: Law = {
   name: 'lane-order',
-  rule: 'R14 (1): an attempt starts only when every lower offset of its lane is done',
-  broken: (events, terms, lanes) =>
-    replay(events, terms, lanes, ({ event, lane, ownership }) => {
+  rule: 'R14 (1): an attempt starts only when every lower offset of its lane is done or handed off',
+  broken: (events, terms, records) =>
+    replay(events, terms, records, ({ event, lane, ownership }) => {
+      // In a delay topic the due time is the order (R22).
+      if (!isSource(event)) return []
       const below = [...(ownership.open.get(lane) ?? [])].filter((offset) => offset < event.offset)
       const isNew = !ownership.begun.has(addressOf(event))
       const isLate = isNew && event.offset < (ownership.highest.get(lane) ?? -1)
@@ -80,12 +100,12 @@ const laneOrder: Law = {
 const laneNeverOverlaps: Law = {
   name: 'lane-never-overlaps',
   rule: 'R14 (1), I6: attempts of a lane never overlap in one process',
-  broken: (events, _terms, lanes) => {
+  broken: (events, _terms, records) => {
     const running = new Map<string, Began>()
     const broken: string[] = []
     for (const event of events) {
       if (event.kind !== 'began' && event.kind !== 'ended') continue
-      const lane = `${event.machine} ${lanes.get(addressOf(event))}`
+      const lane = `${event.machine} ${records.laneOf(event)}`
       const other = running.get(lane)
       if (event.kind === 'ended') {
         if (other?.run === event.run) running.delete(lane)
@@ -100,17 +120,19 @@ const laneNeverOverlaps: Law = {
 
 const firstCompletionsInOrder: Law = {
   name: 'first-completions-in-order',
-  rule: 'R14 (2): over all processes the first completions of a lane are in offset order',
-  broken: (events, _terms, lanes) => {
+  rule: 'R14 (2), R15: over all processes the first completions of a lane are in offset order, but for what was handed off',
+  broken: (events, _terms, records) => {
+    const handedOff = new Set<string>()
     const highest = new Map<string, number>()
     const done = new Set<string>()
     const outlived = runsThatOutlived(events)
     const broken: string[] = []
     for (const event of events) {
-      if (event.kind !== 'ended' || event.result !== 'done' || done.has(addressOf(event))) continue
+      if (event.kind === 'stored') handedOff.add(addressOf(event.source))
+      if (event.kind !== 'ended' || event.result !== 'done' || !isSource(event) || done.has(addressOf(event))) continue
       done.add(addressOf(event))
-      if (outlived.has(event.run)) continue
-      const lane = lanes.get(addressOf(event)) ?? addressOf(event)
+      if (outlived.has(event.run) || handedOff.has(addressOf(event))) continue
+      const lane = records.laneOf(event)
       const before = highest.get(lane) ?? -1
       if (event.offset < before) broken.push(`at ${event.atMs} ms ${addressOf(event)} was first done after ${before}`)
       highest.set(lane, Math.max(before, event.offset))
@@ -122,8 +144,8 @@ const firstCompletionsInOrder: Law = {
 const doneOnceByItsOwner: Law = {
   name: 'done-once-by-its-owner',
   rule: 'G6: a record that is done is not handled again while its partition stays',
-  broken: (events, terms, lanes) =>
-    replay(events, terms, lanes, ({ event, ownership }) =>
+  broken: (events, terms, records) =>
+    replay(events, terms, records, ({ event, ownership }) =>
       ownership.done.has(addressOf(event)) ? [`${named(event)} although it was done`] : [],
     ),
 }
@@ -139,7 +161,7 @@ const concurrencyLimit: Law = {
       if (event.kind === 'ended') running.delete(event.run)
       if (event.kind === 'left') {
         for (const run of running.values()) {
-          const hasLeft = run.machine === event.machine && run.partition === event.partition
+          const hasLeft = run.machine === event.machine && placeNameOf(run) === placeNameOf(event)
           if (hasLeft) run.zombieFromMs = Math.min(run.zombieFromMs, event.atMs + abortGraceMs)
         }
       }
@@ -154,20 +176,27 @@ const concurrencyLimit: Law = {
   },
 }
 
-const attemptNotBeforeItsTime: Law = {
-  name: 'attempt-not-before-its-time',
-  rule: 'G3, R19: a retry follows the failure that announced it, not before it is due',
+/** R5: until a machine is told that the group forgot it, it goes on, and nobody can tell it. */
+const oneOwner: Law = {
+  name: 'one-owner',
+  rule: 'G5, R5: nobody begins anything in a partition that another machine took over since it last asked',
   broken: (events) => {
-    const announced = new Map<string, number>()
+    const asked = new Map<string, number>()
+    const forgotten = new Set<string>()
+    const owners = new Map<string, { readonly machine: string; readonly asked: number }>()
     const broken: string[] = []
-    for (const event of events) {
-      if (event.kind === 'retryAnnounced') {
-        announced.set(`${event.machine} ${addressOf(event)} ${event.attempt + 1}`, event.dueMs)
+    for (const [index, event] of events.entries()) {
+      if (event.kind === 'expired') forgotten.add(event.machine)
+      if (event.kind === 'asked') {
+        asked.set(event.machine, index)
+        forgotten.delete(event.machine)
       }
-      if (event.kind !== 'began' || event.attempt === 1) continue
-      const dueMs = announced.get(`${event.machine} ${addressOf(event)} ${event.attempt}`)
-      if (dueMs === undefined) broken.push(`${named(event)} without a failure before it`)
-      else if (event.atMs < dueMs) broken.push(`${named(event)}, which was due at ${dueMs} ms`)
+      if (event.kind !== 'began') continue
+      const owner = owners.get(placeNameOf(event))
+      const since = asked.get(event.machine) ?? -1
+      if (owner === undefined || owner.machine === event.machine || since > owner.asked) {
+        owners.set(placeNameOf(event), { machine: event.machine, asked: since })
+      } else if (!forgotten.has(event.machine)) broken.push(`${named(event)}, which ${owner.machine} had taken over`)
     }
     return broken
   },
@@ -179,5 +208,5 @@ export const orderLaws: readonly Law[] = [
   firstCompletionsInOrder,
   doneOnceByItsOwner,
   concurrencyLimit,
-  attemptNotBeforeItsTime,
+  oneOwner,
 ]

@@ -3,7 +3,8 @@
 
 import { type NetworkConditions, perfectNetwork, type SeededRandom } from 'holdfast/testing'
 import { type Order } from '../../packages/holdfast/src/model/settings.ts'
-import { type Terms } from './trace.ts'
+import { drawFate, drawRetries, type RetryPlan, waitsInOneLaneMs } from './retry-plan.ts'
+import { type Fate, type Terms } from './trace.ts'
 
 export type Plan = {
   readonly seed: number
@@ -11,6 +12,7 @@ export type Plan = {
   readonly partitions: number
   /** Appended one batch after the other, from `atMs` on. */
   readonly batches: readonly Batch[]
+  readonly protocol: 'eager' | 'cooperative'
   readonly order: Order
   readonly concurrency: number
   readonly bufferedRecords: number
@@ -18,20 +20,24 @@ export type Plan = {
   readonly partitionFetchBytes: number
   readonly filtersEvery: number
   readonly handler: HandlerPlan
+  readonly retries: RetryPlan
   readonly network: NetworkConditions
   readonly incidents: readonly Incident[]
   readonly crashAtMs: number
   readonly restartAfterMs: number
   /** Between crash and end one app stops cleanly in the middle of its work, and another goes on; null for none. */
   readonly handoverAtMs: number | null
+  /** A member that comes besides the others and goes again. */
+  readonly guest: { readonly fromMs: number; readonly toMs: number; readonly leaves: 'cleanly' | 'byCrash' } | null
   /** From then on nothing goes wrong any more. */
   readonly healAtMs: number
   readonly terms: Terms
 }
 
-export type Batch = { readonly atMs: number; readonly partition: number; readonly keys: readonly (string | null)[] }
+export type Batch = { readonly atMs: number; readonly partition: number; readonly records: readonly DrawnRecord[] }
+export type DrawnRecord = { readonly key: string | null; readonly fate: Fate }
 
-/** Probabilities of one attempt. Nothing fails more often than it is retried, so everything can be done in the end. */
+/** Probabilities of one attempt. The last one that a record has fails only if that is its fate. */
 export type HandlerPlan = {
   readonly latencyMaxMs: number
   /** No promise at all: the handler returns or throws. */
@@ -49,6 +55,10 @@ export type Incident = { readonly atMs: number } & (
   | { readonly kind: 'memberExpired' }
   | { readonly kind: 'nodeDown' | 'unreachable'; readonly forMs: number }
   | { readonly kind: 'controlBatch' | 'calendarJump' }
+  /** Topics of ours take nothing. */
+  | { readonly kind: 'produceRefused'; readonly code: number; readonly forMs: number }
+  /** The copy is stored and nobody hears of it. */
+  | { readonly kind: 'produceAmbiguous' }
   | { readonly kind: 'brokerError'; readonly api: 'OffsetCommit' | 'Heartbeat' | 'OffsetFetch'; readonly code: number }
 )
 
@@ -71,44 +81,64 @@ export function drawPlan(seed: number, random: SeededRandom): Plan {
   const handoverAtMs = crashAtMs + restartAfterMs + random.integer(2_000, 14_000)
   const order = random.pick<Order>(['partition', 'key', 'key', 'none'])
   const concurrency = random.pick([1, 2, 5, 16, 64])
-  const batches = drawBatches(random.stream('batches'), partitions, spanMs)
+  const retries = drawRetries(random.stream('retries'))
+  const batches = drawBatches(random.stream('batches'), { partitions, spanMs, retries })
   const handler = drawHandler(random.stream('handler'))
-  const drainBoundMs = recoveryMs + workFactor * workMs(batches, handler)
+  const filtersEvery = random.pick([0, 0, 7])
+  const drainBoundMs = recoveryMs + workFactor * workMs(batches, handler, retries)
+  const { whileRetrying, attemptsMax } = retries
+  const times = { attemptTimeoutMs, abortGraceMs, drainAtStopMs, drainBoundMs }
   return {
     seed,
     brokers: random.integer(1, 3),
     partitions,
     batches,
+    protocol: random.stream('protocol').pick(['eager', 'cooperative']),
     order,
     concurrency,
     bufferedRecords: random.pick([1, 8, 256]),
     parkedRecords: random.pick([1, 8, 256]),
     partitionFetchBytes: random.pick([1_024, 65_536]),
-    filtersEvery: random.pick([0, 0, 7]),
+    filtersEvery,
     handler,
+    retries,
     network: drawNetwork(random.stream('network'), isRough),
     incidents: isRough ? drawIncidents(random.stream('incidents'), faultsEndMs) : [],
     crashAtMs,
     restartAfterMs,
     handoverAtMs: random.chance(0.4) ? handoverAtMs : null,
+    guest: drawGuest(random.stream('guest'), faultsEndMs),
     healAtMs: faultsEndMs,
-    terms: { order, concurrency, attemptTimeoutMs, abortGraceMs, drainAtStopMs, drainBoundMs, isCalm: !isRough },
+    terms: { order, concurrency, whileRetrying, attemptsMax, filtersEvery, ...times, isCalm: !isRough },
   }
 }
 
-function drawBatches(random: SeededRandom, partitions: number, spanMs: number): Batch[] {
-  const records = random.integer(50, 300)
+function drawGuest(random: SeededRandom, untilMs: number): Plan['guest'] {
+  const fromMs = random.integer(0, untilMs)
+  const toMs = fromMs + random.pick([300, 3_000, 12_000])
+  const leaves = random.pick(['cleanly', 'cleanly', 'byCrash'] as const)
+  return random.chance(0.4) ? { fromMs, toMs, leaves } : null
+}
+
+function drawBatches(
+  random: SeededRandom,
+  { partitions, spanMs, retries }: { partitions: number; spanMs: number; retries: RetryPlan },
+): Batch[] {
+  const count = random.integer(20, random.pick([60, 120, 250]))
   const keys = random.pick([1, 5, 40])
   const keyless = random.pick([0, 0.2])
   const batchMax = random.pick([1, 5, 30])
   const isThereBefore = random.chance(0.3)
   const batches: Batch[] = []
-  for (let left = records; left > 0;) {
+  for (let left = count; left > 0;) {
     const size = Math.min(left, random.integer(1, batchMax))
     left -= size
     const atMs = isThereBefore ? 0 : random.integer(0, spanMs)
-    const drawKey = (): string | null => (random.chance(keyless) ? null : `k${random.integer(1, keys)}`)
-    batches.push({ atMs, partition: random.integer(0, partitions - 1), keys: Array.from({ length: size }, drawKey) })
+    const records = Array.from({ length: size }, () => {
+      const key = random.chance(keyless) ? null : `k${random.integer(1, keys)}`
+      return { key, fate: drawFate(random, retries) }
+    })
+    batches.push({ atMs, partition: random.integer(0, partitions - 1), records })
   }
   return batches.toSorted((one, other) => one.atMs - other.atMs)
 }
@@ -123,14 +153,18 @@ function drawHandler(random: SeededRandom): HandlerPlan {
   }
 }
 
-/** What the handlers need if nothing runs beside anything else, mean retries and time limits included. */
-function workMs(batches: readonly Batch[], handler: HandlerPlan): number {
+/** What the handlers need if nothing runs beside anything else, retries and time limits included, and what the last record
+ *  may have to wait in delay topics. */
+function workMs(batches: readonly Batch[], handler: HandlerPlan, retries: RetryPlan): number {
   const { latencyMaxMs, fails, hangs, ignoresAbort } = handler
-  const records = batches.reduce((sum, { keys }) => sum + keys.length, 0)
+  const records = batches.flatMap((batch) => batch.records)
+  const lost = records.filter(({ fate }) => fate !== 'fine').length
   const attempts = 1 + fails + fails ** 2
-  const waitsMs = fails * 50 + fails ** 2 * 500
   const stuckMs = (hangs + ignoresAbort) * 2 * (attemptTimeoutMs + abortGraceMs)
-  return Math.ceil(records * ((attempts * latencyMaxMs) / 2 + waitsMs + stuckMs))
+  const eachMs = (attempts * latencyMaxMs) / 2 + fails * waitsInOneLaneMs(retries, 0.5) + stuckMs
+  const lostMs = (retries.attemptsMax * latencyMaxMs) / 2 + waitsInOneLaneMs(retries, 1)
+  const topicsMs = retries.delaysMs.reduce((sum, delayMs) => sum + delayMs, 0)
+  return Math.ceil(records.length * eachMs + lost * lostMs + 2 * topicsMs)
 }
 
 function drawNetwork(random: SeededRandom, isRough: boolean): NetworkConditions {
@@ -155,7 +189,7 @@ function drawNetwork(random: SeededRandom, isRough: boolean): NetworkConditions 
 }
 
 function drawIncidents(random: SeededRandom, untilMs: number): Incident[] {
-  return Array.from({ length: random.integer(0, 8) }, (): Incident => {
+  return Array.from({ length: random.integer(0, 9) }, (): Incident => {
     const atMs = random.integer(0, untilMs)
     const kind = random.pick([
       'leaderMoved',
@@ -167,8 +201,14 @@ function drawIncidents(random: SeededRandom, untilMs: number): Incident[] {
       'controlBatch',
       'calendarJump',
       'brokerError',
+      'produceRefused',
+      'produceRefused',
+      'produceAmbiguous',
     ] as const)
-    if (kind === 'nodeDown' || kind === 'unreachable') return { atMs, kind, forMs: random.integer(100, 8_000) }
+    const forMs = random.integer(100, 8_000)
+    if (kind === 'nodeDown' || kind === 'unreachable') return { atMs, kind, forMs }
+    // Unknown topic, no leader, another leader, timed out, too few replicas, the same after the append.
+    if (kind === 'produceRefused') return { atMs, kind, forMs, code: random.pick([3, 5, 6, 7, 19, 20]) }
     if (kind !== 'brokerError') return { atMs, kind }
     // Loading, not available, not coordinator, rebalance in progress, illegal generation.
     const api = random.pick(['OffsetCommit', 'OffsetCommit', 'Heartbeat', 'OffsetFetch'] as const)

@@ -1,18 +1,48 @@
 /** What a history leaves behind: one list of everything that an observer outside Holdfast could see, in order. Laws read it,
  *  people read its printed form, and its hash tells whether two runs of a seed were the same.
  *
- *  Handlers, the broker and the conductor write it. Of Holdfast's own events only `retryAnnounced` is used by a law, because
- *  nobody else can say when a retry is due; the rest is kept as text for readers. */
+ *  Handlers, the broker and the conductor write it. Of Holdfast's own events laws use `retryAnnounced`, because nobody else
+ *  can say when a retry is due, and `handedOff` and `left`, which it must live up to; the rest is text for readers. */
 
 import { createHash } from 'node:crypto'
-import { type Order } from '../../packages/holdfast/src/model/settings.ts'
+import { type Order, type WhileRetrying } from '../../packages/holdfast/src/model/settings.ts'
 
-export type At = { readonly partition: number; readonly offset: number }
+export const topicName = 'orders'
+export const groupName = 'billing'
+
+/** A partition of the source topic, of a delay topic or of the dead letters. */
+export type Partition = { readonly topic: string; readonly partition: number }
+/** Where a record lies. One that was handed off lies in several places. */
+export type At = Partition & { readonly offset: number }
+
+/** What becomes of a record whoever handles it: done in the end, never done, hopeless from an attempt on, or unreadable. */
+export type Fate = 'fine' | 'doomed' | `hopeless ${number}` | 'undecodable'
+
+/** What a commit says about a record that was tried and is not finished. */
+export type MarkedFailure = { readonly offset: number; readonly attempts: number; readonly dueMs: number }
 
 export type TraceEvent = { readonly atMs: number } & (
-  | ({ readonly kind: 'appended'; readonly key: string | null } & At)
-  /** `run` is unique for each call of a handler. */
-  | ({ readonly kind: 'began'; readonly machine: string; readonly run: number; readonly attempt: number } & At)
+  | ({ readonly kind: 'appended'; readonly key: string | null; readonly fate: Fate } & At)
+  /** A copy was appended to a topic of ours; everything but the time is what its headers say. Times are on the trace's clock. */
+  | ({
+      readonly kind: 'stored'
+      readonly end: 'retried' | 'deadLettered'
+      readonly key: string | null
+      readonly source: At
+      readonly attempts: number
+      /** What its writer takes for the time when it may run. */
+      readonly dueMs: number
+      /** When it may run by the broker's own clock: its delay after it was appended. */
+      readonly ripeMs: number
+    } & At)
+  /** `run` is unique for each call of a handler; `source` is where the message says that it comes from. */
+  | ({
+      readonly kind: 'began'
+      readonly machine: string
+      readonly run: number
+      readonly attempt: number
+      readonly source: At
+    } & At)
   | ({
       readonly kind: 'ended'
       readonly machine: string
@@ -25,13 +55,31 @@ export type TraceEvent = { readonly atMs: number } & (
       readonly machine: string
       /** The attempt that failed. */
       readonly attempt: number
-      readonly dueMs: number
+      /** Null if no further wait is due: the record becomes a dead letter, or its attempt did not count. */
+      readonly dueMs: number | null
     } & At)
-  /** Applied by the broker. `offset` is the next one to read. */
-  | ({ readonly kind: 'committed' } & At)
+  /** Holdfast says that a record is stored elsewhere and done here. */
+  | ({ readonly kind: 'handedOff'; readonly machine: string } & At)
+  /** Applied by the broker. `offset` is the next one to read; the rest is what the metadata says about those above it. */
+  | ({
+      readonly kind: 'committed'
+      readonly finished: readonly number[]
+      readonly failed: readonly MarkedFailure[]
+    } & At)
+  /** A machine asks what is committed, since it is about to read partitions. */
+  | { readonly kind: 'asked'; readonly machine: string }
   /** A partition was revoked or lost: what the machine does with it afterwards is a new ownership. */
-  | { readonly kind: 'left'; readonly machine: string; readonly partition: number }
-  | { readonly kind: 'counted'; readonly machine: string; readonly accepted: number; readonly accounted: number }
+  | ({ readonly kind: 'left'; readonly machine: string } & Partition)
+  /** The group was made to forget a member, which does not know yet. */
+  | { readonly kind: 'expired'; readonly machine: string }
+  | { readonly kind: 'calendarJumped'; readonly machine: string; readonly byMs: number }
+  | {
+      readonly kind: 'counted'
+      readonly machine: string
+      readonly accepted: number
+      readonly accounted: number
+      readonly alreadyDone: number
+    }
   | { readonly kind: 'switchedOn' | 'started' | 'crashed' | 'stopping'; readonly machine: string }
   | { readonly kind: 'stopped'; readonly machine: string; readonly clean: boolean; readonly uncommitted: number }
   | { readonly kind: 'failed'; readonly machine: string; readonly reason: string }
@@ -48,6 +96,11 @@ export type TraceEvent = { readonly atMs: number } & (
 export type Terms = {
   readonly order: Order
   readonly concurrency: number
+  readonly whileRetrying: WhileRetrying
+  /** One, and one for each wait in place and each delay. */
+  readonly attemptsMax: number
+  /** What a handler never sees. */
+  readonly filtersEvery: number
   readonly attemptTimeoutMs: number
   readonly abortGraceMs: number
   readonly drainAtStopMs: number
@@ -77,11 +130,33 @@ export class Trace {
   }
 }
 
+export function isFiltered(offset: number, every: number): boolean {
+  return every > 0 && offset % every === 3
+}
+
 /** Equal for two histories in which the same things happened at the same times. */
 export function hashOf(events: readonly TraceEvent[]): string {
   const hash = createHash('sha256')
   for (const event of events) hash.update(JSON.stringify(event))
   return hash.digest('hex')
+}
+
+export function addressOf({ topic, partition, offset }: At): string {
+  return `${shortNameOf(topic)}${partition}/${offset}`
+}
+
+export function placeNameOf({ topic, partition }: Partition): string {
+  return `${topic} ${partition}`
+}
+
+/** The source has none: most is about it. */
+function shortNameOf(topic: string): string {
+  const [, name = ''] = topic.split(`${groupName}.${topicName}.`)
+  return name === '' ? '' : `${name} `
+}
+
+function seconds(ms: number): string {
+  return (ms / 1_000).toFixed(3)
 }
 
 /** One line for each event: time in seconds, who, what. */
@@ -90,30 +165,47 @@ export function printed(events: readonly TraceEvent[]): string {
 }
 
 function lineOf(event: TraceEvent): string {
-  const who =
-    'machine' in event ? event.machine : event.kind === 'appended' || event.kind === 'committed' ? 'kafka' : ''
+  const isKafka = event.kind === 'appended' || event.kind === 'stored' || event.kind === 'committed'
+  const who = 'machine' in event ? event.machine : isKafka ? 'kafka' : ''
   return `${(event.atMs / 1_000).toFixed(3).padStart(10)}  ${who.padEnd(8)} ${sentenceOf(event)}`
 }
 
 function sentenceOf(event: TraceEvent): string {
-  const place = 'offset' in event ? `${event.partition}/${event.offset}` : ''
+  const place = 'offset' in event ? addressOf(event) : ''
   switch (event.kind) {
     case 'appended':
-      return `record ${place} key ${event.key ?? '—'}`
-    case 'began':
-      return `▶ ${place} attempt ${event.attempt} (run ${event.run})`
+      return `record ${place} key ${event.key ?? '—'}${event.fate === 'fine' ? '' : `, ${event.fate}`}`
+    case 'stored': {
+      const due = event.end === 'retried' ? `, due at ${seconds(event.dueMs)}` : ''
+      return `⇢ ${place} is ${addressOf(event.source)} after attempt ${event.attempts}${due}`
+    }
+    case 'began': {
+      const origin = addressOf(event.source) === place ? '' : ` = ${addressOf(event.source)}`
+      return `▶ ${place}${origin} attempt ${event.attempt} (run ${event.run})`
+    }
     case 'ended':
       return `${event.result === 'done' ? '✓' : '✗'} ${place} ${event.result} (run ${event.run})`
     case 'filtered':
       return `⊘ ${place} filtered`
     case 'retryAnnounced':
-      return `↻ ${place} attempt ${event.attempt} failed, next at ${(event.dueMs / 1_000).toFixed(3)}`
-    case 'committed':
-      return `● committed ${place}`
+      return `↻ ${place} attempt ${event.attempt} failed${event.dueMs === null ? '' : `, next at ${seconds(event.dueMs)}`}`
+    case 'handedOff':
+      return `⇢ ${place} handed off`
+    case 'committed': {
+      const done = event.finished.length === 0 ? '' : `, done ${event.finished.join(' ')}`
+      const failed = event.failed.map((each) => `${each.offset} (${each.attempts}, ${seconds(each.dueMs)})`)
+      return `● committed ${place}${done}${failed.length === 0 ? '' : `, failed ${failed.join(' ')}`}`
+    }
+    case 'asked':
+      return 'asks what is committed'
     case 'left':
-      return `partition ${event.partition} left`
+      return `partition ${shortNameOf(event.topic)}${event.partition} left`
+    case 'expired':
+      return '⚡ the group forgets it'
+    case 'calendarJumped':
+      return `⚡ the calendar jumps by ${event.byMs} ms`
     case 'counted':
-      return `accepted ${event.accepted}, accounted for ${event.accounted}`
+      return `accepted ${event.accepted}, accounted for ${event.accounted}, ${event.alreadyDone} of them done before`
     case 'switchedOn':
     case 'started':
     case 'crashed':

@@ -1,0 +1,129 @@
+/** Writes down what the broker applies: copies that are stored in topics of ours, commits with what their metadata says, and
+ *  who asks for them. */
+
+import { type BrokerCore } from '@holdfast/broker'
+import { type VirtualClock } from 'holdfast/testing'
+import { decodeCommitMetadata } from '../../packages/holdfast/src/engine/commit-metadata.ts'
+import { type At, groupName, type Partition, placeNameOf, topicName, type Trace, type TraceEvent } from './trace.ts'
+
+type Stored = Extract<TraceEvent, { kind: 'stored' }>
+type StoredRecord = ReturnType<BrokerCore['records']>[number]
+
+/** Goes before the marks, if it is there. */
+const startMark = /^hf0:\d+ ?/
+
+export class BrokerWatch {
+  readonly #core: BrokerCore
+  readonly #trace: Trace
+  /** What the calendar of the brokers shows when the trace's clock shows 0. */
+  readonly #epochMs: number
+  /** Copies by their place in the trace: what they hold is read when the history is over, each log once. */
+  readonly #copies: { readonly index: number; readonly at: At }[] = []
+  readonly #ends = new Map<string, number>()
+  #hasMoved = true
+
+  constructor(core: BrokerCore, trace: Trace, clock: VirtualClock) {
+    this.#core = core
+    this.#trace = trace
+    this.#epochMs = clock.epochMs() - clock.monotonicMs()
+    core.onEvent((event) => {
+      if (event.type === 'assignment') return
+      this.#hasMoved = true
+      if (event.type === 'commit') this.#committed(event)
+      else this.#appended(event, event.endOffset)
+    })
+    core.intercept('OffsetFetch', (_request, { clientId }) => {
+      trace.add({ kind: 'asked', machine: clientId })
+      return undefined
+    })
+  }
+
+  /** Whether anything was appended or committed since the last call. */
+  hasMoved(): boolean {
+    const hasMoved = this.#hasMoved
+    this.#hasMoved = false
+    return hasMoved
+  }
+
+  /** The source, and the delay topics that were made so far. */
+  readTopics(): readonly string[] {
+    return this.#core
+      .topics()
+      .map(({ name }) => name)
+      .filter((name) => !isDeadLetters(name))
+  }
+
+  /** Puts what was stored into the trace. Called once, at the end. */
+  readCopies(): void {
+    const logs = new Map<string, Map<number, StoredRecord>>()
+    for (const { index, at } of this.#copies) {
+      const place = placeNameOf(at)
+      const log =
+        logs.get(place) ?? new Map(this.#core.records(at.topic, at.partition).map((each) => [each.offset, each]))
+      logs.set(place, log)
+      const record = log.get(at.offset)
+      const event = this.#trace.events[index]
+      if (record !== undefined && event !== undefined)
+        this.#trace.events[index] = this.#storedOf(event.atMs, at, record)
+    }
+  }
+
+  #appended({ topic, partition }: Partition, endOffset: number): void {
+    if (topic === topicName) return
+    const place = placeNameOf({ topic, partition })
+    for (let offset = this.#ends.get(place) ?? 0; offset < endOffset; offset++) {
+      const at = { topic, partition, offset }
+      this.#copies.push({ index: this.#trace.events.length, at })
+      this.#trace.add({
+        kind: 'stored',
+        ...at,
+        end: 'retried',
+        key: null,
+        source: at,
+        attempts: 0,
+        dueMs: 0,
+        ripeMs: 0,
+      })
+    }
+    this.#ends.set(place, endOffset)
+  }
+
+  #storedOf(atMs: number, at: At, { key, headers, timestampMs }: StoredRecord): Stored {
+    const text = (name: string): string =>
+      headers.find((each) => each.key === `holdfast-${name}`)?.value?.toString() ?? ''
+    const number = (name: string): number => (text(name) === '' ? -1 : Number(text(name)))
+    return {
+      atMs,
+      kind: 'stored',
+      ...at,
+      end: isDeadLetters(at.topic) ? 'deadLettered' : 'retried',
+      key: key === null ? null : key.toString(),
+      source: { topic: text('src-topic'), partition: number('src-partition'), offset: number('src-offset') },
+      attempts: number('attempt'),
+      dueMs: number('due') - this.#epochMs,
+      ripeMs: timestampMs + number('delay') - this.#epochMs,
+    }
+  }
+
+  #committed({ topic, partition, offset }: At): void {
+    const found = this.#core.committed(groupName).find((each) => each.topic === topic && each.partition === partition)
+    const text = (found?.metadata ?? '').replace(startMark, '')
+    const marks = decodeCommitMetadata(text)
+    const finished: number[] = []
+    for (const { start, end } of marks.ok ? marks.finished.ranges() : []) {
+      for (let each = start; each < end; each++) finished.push(each)
+    }
+    const failed = marks.ok
+      ? marks.parked.map((each) => ({
+          offset: each.offset,
+          attempts: each.attempt,
+          dueMs: each.dueAtMs - this.#epochMs,
+        }))
+      : []
+    this.#trace.add({ kind: 'committed', topic, partition, offset, finished, failed })
+  }
+}
+
+function isDeadLetters(topic: string): boolean {
+  return topic.endsWith('.dlq')
+}
