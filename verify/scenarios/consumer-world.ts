@@ -18,6 +18,14 @@ export const testApp = {
   log: false,
 } as const satisfies AppOptions
 
+/** In virtual time hours cost what is done in them, so these look for records and beat as rarely as may be. */
+export const patientApp = {
+  group: 'billing',
+  fetchMaxWait: '9s',
+  heartbeatInterval: '15s',
+  log: false,
+} as const satisfies AppOptions
+
 /** Something that handlers wait for and the test decides. */
 export class Gate {
   readonly #latch = Promise.withResolvers<void>()
