@@ -266,6 +266,19 @@ describe('a stop', () => {
     expect(rig.names()).toContain('drained')
   })
 
+  test('once a stop is drained nothing starts, not even a retry below a record that started', () => {
+    const rig = new MemberRig({ subscription: { inPlaceDelaysMs: [100] } }).assign()
+    rig.deliver(chunkOf(offsets(0, 1)))
+    rig.end(0, 'failed')
+    rig.end(1)
+    stop(rig)
+    expect(rig.names()).toContain('drained')
+    rig.advance(60)
+    leave(rig)
+    rig.advance(60)
+    expect(rig.running.size).toBe(0)
+  })
+
   test('a stop is told once that all is drained', () => {
     const rig = new MemberRig().assign()
     stop(rig)

@@ -149,6 +149,8 @@ export class Departure<R> {
     // A cooperative member that is joining again must be back in the group to commit.
     const mustJoin = !this.#member.membership.isMember && leaving.some((flow) => flow.isDirty)
     if (mustJoin && this.#rejoinUntilMs !== null) return
+    // A retry that is due only now would run into the last commit, and nobody waits for it.
+    for (const flow of leaving) flow.quieten('revoke')
     if (this.#ending === 'quiet') {
       this.#tellDrained(effects)
       return
