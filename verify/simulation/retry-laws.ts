@@ -22,8 +22,15 @@ const attemptNotBeforeItsTime: Law = {
     const copies = new Map<string, Stored>()
     const broken: string[] = []
     let isCalendarSound = true
+    const started = new Set<string>()
+    /** They began with a wrong calendar, and cannot know it before something of theirs is stored (R22). */
+    const misled = new Set<string>()
     for (const event of events) {
-      if (event.kind === 'calendarJumped') isCalendarSound = false
+      if (event.kind === 'started') started.add(event.machine)
+      if (event.kind === 'calendarJumped') {
+        isCalendarSound = false
+        if (!started.has(event.machine)) misled.add(event.machine)
+      }
       if (event.kind === 'stored') copies.set(addressOf(event), event)
       if (event.kind === 'retryAnnounced') {
         const dueMs = event.dueMs ?? event.atMs
@@ -39,7 +46,8 @@ const attemptNotBeforeItsTime: Law = {
       // A commit tells the time of a calendar; who reads it has another one.
       const toldMs = isFirst || !isCalendarSound ? 0 : (anyMs ?? 0)
       const copy = copies.get(addressOf(event))
-      const theirsMs = Math.max(toldMs, copy?.ripeMs ?? 0, isCalendarSound ? (copy?.dueMs ?? 0) : 0)
+      const ripeMs = misled.has(event.machine) ? 0 : (copy?.ripeMs ?? 0)
+      const theirsMs = Math.max(toldMs, ripeMs, isCalendarSound ? (copy?.dueMs ?? 0) : 0)
       const dueMs = Math.max(isFirst ? 0 : (ownMs ?? 0), theirsMs - roundingMs)
       if (event.atMs < dueMs) broken.push(`${named(event)}, which was due at ${dueMs} ms`)
     }

@@ -149,10 +149,15 @@ export function placeNameOf({ topic, partition }: Partition): string {
   return `${topic} ${partition}`
 }
 
+const shortNames = new Map([[topicName, '']])
+
 /** The source has none: most is about it. */
 function shortNameOf(topic: string): string {
-  const [, name = ''] = topic.split(`${groupName}.${topicName}.`)
-  return name === '' ? '' : `${name} `
+  const known = shortNames.get(topic)
+  if (known !== undefined) return known
+  const name = `${topic.replace(`${groupName}.${topicName}.`, '')} `
+  shortNames.set(topic, name)
+  return name
 }
 
 function seconds(ms: number): string {
