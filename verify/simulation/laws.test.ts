@@ -345,6 +345,7 @@ const unlawful: Readonly<Record<string, readonly (readonly [what: string, events
     [
       'a copy that is not ripe, whatever calendars say',
       story(
+        life('started'),
         ...[appended(0), ...failed(1, 0, 10), { kind: 'calendarJumped', machine: 'b', byMs: 1_000 } as const],
         ...[stored(0, 0, { ripeMs: 500 }), began(2, 0, { topic: delayTopic, of: 0, attempt: 2, atMs: 498 })],
       ),
