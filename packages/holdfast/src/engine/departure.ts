@@ -231,8 +231,8 @@ export class Departure<R> {
     effects.finished({ uncommitted, abandoned: ownerships.leftovers })
   }
 
-  /** Records that ended but that no acknowledged commit covers: a restart handles them again. */
+  /** Records that ended, or only failed so far, without an acknowledged commit that tells of it: a restart repeats that. */
   #uncommitted(): number {
-    return this.#member.ownerships.all().reduce((records, flow) => records + flow.untold, 0)
+    return this.#member.ownerships.all().reduce((records, flow) => records + flow.untold + flow.forgottenAttempts, 0)
   }
 }
