@@ -48,7 +48,7 @@ test.each(
   await using kit = await testKit({ topics: { orders: 1 } })
   kit.network.conditions = { ...kit.network.conditions, latencyMs: [2, 9] }
   const diary = new Diary<Tried>()
-  const fails = ({ what, attempt }: Tried): unknown => (what === 'bad' && attempt === 1 ? new Error('away') : undefined)
+  const fails = ({ what, attempt }: Tried): Error | undefined => (what === 'bad' && attempt === 1 ? new Error('away') : undefined)
   const [first, second] = [machineOf(kit, 'first'), machineOf(kit, 'second')]
   let crashes = 0
   const halted = new Promise<void>((resolve) => {

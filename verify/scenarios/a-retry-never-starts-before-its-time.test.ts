@@ -3,18 +3,18 @@
 import { createHoldfast, type ConsumeOptions, RetryAfterError, topic } from 'holdfast'
 import { testKit } from 'holdfast/testing'
 import { expect, test } from 'vitest'
-import { Diary, headersOf, machineOf, noting, patientApp, type Tried } from './consumer-world.ts'
+import { Diary, type Fails, headersOf, machineOf, noting, patientApp, type Tried } from './consumer-world.ts'
 
 const orders = topic('orders')
-const once = ({ attempt }: Tried): unknown => (attempt === 1 ? new Error('away') : undefined)
+const once = ({ attempt }: Tried): Error | undefined => (attempt === 1 ? new Error('away') : undefined)
 const askingFor =
   (delay: string) =>
-  ({ attempt }: Tried): unknown =>
+  ({ attempt }: Tried): Error | undefined =>
     attempt === 1 ? new RetryAfterError(delay) : undefined
 /** Timers, and the way to the delay topic and back. */
 const latenessMaxMs = 100
 
-const waits: readonly [string, ConsumeOptions<Uint8Array>, (tried: Tried) => unknown][] = [
+const waits: readonly [string, ConsumeOptions<Uint8Array>, Fails][] = [
   ['in a delay topic', { retry: { delays: ['3s'] } }, once],
   ['in place where nothing may pass', { retry: { delays: ['3s'] }, whileRetrying: 'block' }, once],
   ['as its handler asked, in place', {}, askingFor('3s')],

@@ -24,12 +24,13 @@ const ways: readonly [string, string, ConsumeOptions<Uint8Array>, attempts: read
 
 type World = { kit: TestKit; app: Holdfast; diary: Diary<Tried>; committed: (partition: number) => number | undefined }
 
-const once = ({ what, attempt }: Tried): unknown => (what === 'bad' && attempt === 1 ? new Error('away') : undefined)
+const once = ({ what, attempt }: Tried): Error | undefined =>
+  what === 'bad' && attempt === 1 ? new Error('away') : undefined
 
 function worldOf(
   kit: TestKit,
   options: ConsumeOptions<Uint8Array>,
-  fails: (tried: Tried) => unknown = once,
+  fails: Fails = once,
 ): World & { consumer: ReturnType<Holdfast['consume']> } {
   const app = createHoldfast({ ...patientApp, kafka: kit.kafka })
   const diary = new Diary<Tried>()

@@ -181,13 +181,11 @@ export type Tried = {
   readonly offset: number
 }
 
-/** A handler that notes every attempt when it starts, by the text of its value, and throws what `fails` returns for it;
- *  undefined is success. */
-export function noting(
-  kit: TestKit,
-  diary: Diary<Tried>,
-  fails: (tried: Tried) => unknown = () => undefined,
-): Handler<Uint8Array> {
+/** What an attempt throws; undefined is success. */
+export type Fails = (tried: Tried) => Error | undefined
+
+/** A handler that notes every attempt when it starts, by the text of its value, and throws what `fails` says. */
+export function noting(kit: TestKit, diary: Diary<Tried>, fails: Fails = () => undefined): Handler<Uint8Array> {
   return ({ valueBytes, topic, partition, offset }, { attempt }) => {
     const what = valueBytes?.toString() ?? ''
     const tried = { what, attempt, atMs: kit.time.monotonicMs(), topic, partition, offset }
