@@ -26,7 +26,7 @@ const outage = new Outage(setup.folder)
 const app = createHoldfast({
   kafka: setup.brokers,
   group: setup.group,
-  protocol: 'eager',
+  protocol: 'cooperative',
   topics: 'create',
   heartbeatInterval: heartbeatMs,
   log: false,
@@ -48,7 +48,10 @@ const consumer = app.consume(
 )
 
 app.on('group.joined', ({ generation }) => report({ type: 'joined', generation }))
+/** A newcomer is a member first and gets its partitions when the others have given them back. */
+const owning = Promise.withResolvers<void>()
 app.on('partition.assigned', ({ at }) => {
+  owning.resolve()
   if (at.topic === setup.topic) report({ type: 'assigned', partition: at.partition })
 })
 app.on('partition.revoked', ({ at, abandoned }) => {
@@ -76,13 +79,15 @@ outage.close()
 totals.close()
 attempts.close()
 
+/** Resolves when it was asked to stop; rejects if the app cannot go on. */
 async function work(): Promise<void> {
   await app.start()
-  await consumer.assigned()
+  const stopping = askedToStop.signal.aborted ? Promise.resolve() : once(askedToStop.signal, 'abort')
+  const over = Promise.race([stopping, app.closed])
+  await Promise.race([owning.promise, over])
   report({ type: 'ready' })
   const reporting = setInterval(reportStatus, reportEveryMs)
-  const stopping = askedToStop.signal.aborted ? undefined : once(askedToStop.signal, 'abort')
-  await Promise.race([stopping, app.closed]).finally(() => clearInterval(reporting))
+  await over.finally(() => clearInterval(reporting))
 }
 
 function reportStatus(): void {
