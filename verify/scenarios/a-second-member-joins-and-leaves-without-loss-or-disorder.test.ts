@@ -3,58 +3,33 @@
 import { EmbeddedKafka } from '@holdfast/broker'
 import { createHoldfast, type Holdfast, topic } from 'holdfast'
 import { expect, test } from 'vitest'
+import { diaryApp, endedBy, expectNothingLost, expectOrder, keyOf, type Line, protocols } from './attempt-diary.ts'
 import { append, committedAt, Diary, Gate, nextEvent, ownedBy, testApp, untilApp } from './consumer-world.ts'
 
-type Line = {
-  readonly app: string
-  readonly key: string
-  readonly at: string
-  readonly offset: number
-  readonly is: 'start' | 'end'
-}
-
-type Protocol = 'eager' | 'cooperative'
-
 const partitions = 4
-const keysOfPartition = 5
-
-/** Handlers take a few turns of the event loop, so that many are under way at any moment. */
-function startApp(kafka: EmbeddedKafka, protocol: Protocol, name: string, diary: Diary<Line>): Holdfast {
-  const app = createHoldfast({ ...testApp, kafka: kafka.bootstrap, heartbeatInterval: '100ms', protocol })
-  app.consume(topic('orders'), { concurrency: 16 }, async ({ partition, key, offset }) => {
-    const line = { app: name, key: `${partition}/${key}`, at: `${partition}/${offset}`, offset }
-    diary.note({ ...line, is: 'start' })
-    for (let turns = 0; turns < 3 + (offset % 4); turns++) await new Promise((resolve) => setImmediate(resolve))
-    diary.note({ ...line, is: 'end' })
-  })
-  return app
-}
 
 function appendWave(kafka: EmbeddedKafka, perPartition: number): void {
   for (let partition = 0; partition < partitions; partition++) {
-    const records = Array.from({ length: perPartition }, (_, index) => ({ key: `k${index % keysOfPartition}` }))
+    const records = Array.from({ length: perPartition }, (_, index) => ({ key: keyOf(index) }))
     append(kafka, 'orders', records, partition)
   }
 }
 
-const protocols = ['eager', 'cooperative'] as const
-
 test.each(protocols)('%s: none of 2,000 records is lost and every key keeps its order', async (protocol) => {
   await using kafka = await EmbeddedKafka.start({ topics: { orders: partitions } })
   const diary = new Diary<Line>()
-  await using first = startApp(kafka, protocol, 'first', diary)
-  await using second = startApp(kafka, protocol, 'second', diary)
-  const ended = (app: string) => (lines: readonly Line[]) => lines.some((line) => line.app === app && line.is === 'end')
+  await using first = diaryApp('first', diary, 'orders', { kafka: kafka.bootstrap, protocol })
+  await using second = diaryApp('second', diary, 'orders', { kafka: kafka.bootstrap, protocol })
   const owned = ownedBy(first)
   appendWave(kafka, 200)
   await first.start()
-  await diary.until(ended('first'))
+  await diary.until(endedBy('first'))
 
   const given = nextEvent(second, 'partition.assigned')
   await second.start()
   await given
   appendWave(kafka, 200)
-  await diary.until(ended('second'))
+  await diary.until(endedBy('second'))
   appendWave(kafka, 50)
   await second.stop()
   await untilApp(first, () => owned.size === partitions)
@@ -62,7 +37,7 @@ test.each(protocols)('%s: none of 2,000 records is lost and every key keeps its 
   for (let partition = 0; partition < partitions; partition++)
     await committedAt(kafka, 'billing', 'orders', 500, partition)
 
-  expectNothingLost(diary.lines, 500)
+  expectNothingLost(diary.lines, 500 * partitions)
   expectOrder(diary.lines)
 })
 
@@ -99,25 +74,3 @@ test('eager: a hand-over waits for the handlers that run, and the new owner star
   expect(diary.lines.filter((line) => line.endsWith('/0'))).toEqual(['first 0/0', 'first 1/0'])
   expect(new Set(diary.lines.slice(2).map((line) => line.split(' ')[0]))).toEqual(new Set(['first', 'second']))
 })
-
-function expectNothingLost(lines: readonly Line[], perPartition: number): void {
-  const completed = new Set(lines.filter(({ is }) => is === 'end').map(({ at }) => at))
-  expect(completed.size).toBe(partitions * perPartition)
-}
-
-/** First completions of a key in order; no two attempts of it at once, whichever member runs them. */
-function expectOrder(lines: readonly Line[]): void {
-  const highest = new Map<string, number>()
-  const running = new Map<string, string>()
-  for (const { key, at, offset, is } of lines) {
-    if (is === 'start') {
-      expect(running.get(key), `beside ${at}`).toBe(undefined)
-      running.set(key, at)
-      continue
-    }
-    running.delete(key)
-    const before = highest.get(key) ?? -1
-    if (offset > before) expect(offset, key).toBe(before < 0 ? offset : before + keysOfPartition)
-    highest.set(key, Math.max(before, offset))
-  }
-}

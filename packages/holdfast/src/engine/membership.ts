@@ -269,10 +269,9 @@ export class Membership {
     else this.#wait(nowMs)
   }
 
-  /** A commit that was sent as `identity` was refused. If the generation has changed since, or is about to, what it said
-   *  is committed under the new one (R2). */
+  /** A commit that was sent as `identity`, by this very member, was refused. If the generation has changed since, or is
+   *  about to, what it said is committed under the new one (R2). */
   commitRefused(errorCode: number, identity: Identity, nowMs: number, effects: MembershipEffects): void {
-    if (identity.memberId !== this.memberId) return
     const isOutdated = !this.isMember || identity.generation !== this.generation
     if (isOutdated && errorCode === kafkaErrors.ILLEGAL_GENERATION) return
     this.fenced(errorCode, `a commit was refused with ${kafkaErrorName(errorCode)}`, nowMs, effects)

@@ -21,35 +21,44 @@ export type DelayTopics = ReadonlyMap<string, readonly string[]>
 export function coAssign(assign: Assignor, delayTopics: DelayTopics, isCooperative: boolean): Assignor {
   const sourceOf = new Map([...delayTopics].flatMap(([source, topics]) => topics.map((topic) => [topic, source])))
   return (members, counts) => {
-    const sources = members.map((member) => ({
-      ...member,
-      topics: member.topics.filter((name) => !sourceOf.has(name)),
-    }))
-    const shares = assign(sources, counts)
-    const follow = (at: TopicPartition): TopicPartition[] =>
-      (delayTopics.get(at.topic) ?? [])
-        .filter((topic) => at.partition < (counts.get(topic) ?? 0))
-        .map((topic) => ({ topic, partition: at.partition }))
-    const topicsOf = new Map(members.map(({ memberId, topics }) => [memberId, new Set(topics)]))
-    const taken = new Set<string>()
-    for (const [memberId, share] of shares) {
-      const followers = share.flatMap(follow).filter(({ topic }) => topicsOf.get(memberId)?.has(topic))
-      for (const at of followers) taken.add(partitionName(at))
-      share.push(...followers)
-    }
-    for (const [memberId, share] of dealRest(members, [...sourceOf.keys()], counts, taken, isCooperative))
+    const follow = ({ topic, partition }: TopicPartition): TopicPartition[] =>
+      (delayTopics.get(topic) ?? [])
+        .filter((delayTopic) => partition < (counts.get(delayTopic) ?? 0))
+        .map((delayTopic) => ({ topic: delayTopic, partition }))
+    const shares = assign(withoutTopics(members, sourceOf), counts)
+    const followers = addFollowers(shares, members, follow)
+    for (const [memberId, share] of dealRest(members, [...sourceOf.keys()], counts, followers, isCooperative))
       shares.get(memberId)?.push(...share)
     for (const share of shares.values()) share.sort(byTopicAndPartition)
     if (!isCooperative) return shares
-    const unitOfPartition = (at: TopicPartition): TopicPartition[] => {
-      const source = {
-        topic: taken.has(partitionName(at)) ? (sourceOf.get(at.topic) ?? at.topic) : at.topic,
-        partition: at.partition,
-      }
-      return [source, ...follow(source).filter((each) => taken.has(partitionName(each)))]
-    }
-    return inTwoRounds(shares, members, unitOfPartition)
+    const isFollower = (at: TopicPartition): boolean => followers.has(partitionName(at))
+    return inTwoRounds(shares, members, (at) => {
+      const source = isFollower(at) ? { ...at, topic: sourceOf.get(at.topic) ?? at.topic } : at
+      return [source, ...follow(source).filter(isFollower)]
+    })
   }
+}
+
+function withoutTopics(members: readonly GroupMember[], topics: ReadonlyMap<string, unknown>): GroupMember[] {
+  return members.map((member) => ({ ...member, topics: member.topics.filter((name) => !topics.has(name)) }))
+}
+
+/** Gives each source partition's delay partitions to its owner, if it wants them; returns the names of those. */
+function addFollowers(
+  shares: ReadonlyMap<string, TopicPartition[]>,
+  members: readonly GroupMember[],
+  follow: (at: TopicPartition) => readonly TopicPartition[],
+): ReadonlySet<string> {
+  const followers = new Set<string>()
+  for (const { memberId, topics } of members) {
+    const share = shares.get(memberId) ?? []
+    const wanted = new Set(topics)
+    for (const at of share.flatMap(follow).filter(({ topic }) => wanted.has(topic))) {
+      followers.add(partitionName(at))
+      share.push(at)
+    }
+  }
+  return followers
 }
 
 /** Delay partitions that follow no source. */
@@ -57,14 +66,14 @@ function dealRest(
   members: readonly GroupMember[],
   delayTopics: readonly string[],
   counts: ReadonlyMap<string, number>,
-  taken: ReadonlySet<string>,
+  followers: ReadonlySet<string>,
   isCooperative: boolean,
 ): Map<string, TopicPartition[]> {
   const subscribers = subscribersByTopic(members)
   const claims = claimsOf(isCooperative ? members : [])
   const rest = delayTopics
     .flatMap((topic) => Array.from({ length: counts.get(topic) ?? 0 }, (_, partition) => ({ topic, partition })))
-    .filter((at) => !taken.has(partitionName(at)))
+    .filter((at) => !followers.has(partitionName(at)))
     .sort(byTopicAndPartition)
   const units = rest.map((at) =>
     unitOf(at, subscribers.get(at.topic) ?? [], () => claims.get(partitionName(at))?.owner ?? null),

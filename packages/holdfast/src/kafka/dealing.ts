@@ -45,26 +45,34 @@ function level<T>(shares: Shares<T>): void {
   }
 }
 
-/** A shortest chain of moves that takes one unit from a largest share that can spare one and ends at a share that is
- *  smaller by two. */
+/** A chain of moves that takes one unit from a largest share that can spare one to the smallest that it can feed. */
 function findMoves<T>(shares: Shares<T>): Move<T>[] | null {
   const smallestSize = Math.min(...[...shares.values()].map((share) => share.length))
   const givers = [...shares].toSorted(([, a], [, b]) => b.length - a.length)
   for (const [giver, giversShare] of givers) {
     if (giversShare.length < smallestSize + 2) return null
-    const arrivals = new Map<string, Move<T> | null>([[giver, null]])
-    // A map's iterator also visits what is added on the way: this walks breadth first.
-    for (const from of arrivals.keys()) {
-      for (const unit of newestFirst(shares.get(from) ?? [], from)) {
-        for (const to of unit.takers) {
-          if (arrivals.has(to)) continue
-          arrivals.set(to, { from, to, unit })
-          if ((shares.get(to)?.length ?? 0) + 2 <= giversShare.length) return chainTo(to, arrivals)
-        }
+    const arrivals = arrivalsFrom(giver, shares, smallestSize)
+    const taker = smallest([...arrivals.keys()], shares)
+    if ((shares.get(taker)?.length ?? 0) + 2 <= giversShare.length) return chainTo(taker, arrivals)
+  }
+  return null
+}
+
+/** Whom a unit can reach from `giver`, over how few others, and by which last move. Ends at the first of the smallest: no
+ *  other would be better. */
+function arrivalsFrom<T>(giver: string, shares: Shares<T>, smallestSize: number): ReadonlyMap<string, Move<T> | null> {
+  const arrivals = new Map<string, Move<T> | null>([[giver, null]])
+  // A map's iterator also visits what is added on the way: this walks breadth first.
+  for (const from of arrivals.keys()) {
+    for (const unit of newestFirst(shares.get(from) ?? [], from)) {
+      for (const to of unit.takers) {
+        if (arrivals.has(to)) continue
+        arrivals.set(to, { from, to, unit })
+        if (shares.get(to)?.length === smallestSize) return arrivals
       }
     }
   }
-  return null
+  return arrivals
 }
 
 /** What a member did not have before is given away before what it had: only that costs anything. */
