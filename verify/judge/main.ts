@@ -90,19 +90,26 @@ async function reachVerdict(run: Run): Promise<Verdict> {
   try {
     const last = await sampleOffsets(admin, run.group, run.topic)
     const endOffsets = await readEndOffsets(admin, run.topic)
+    const [rows, records, attemptRows, samples, handedOff] = await Promise.all([
+      readSourceRows(run.rows),
+      readTopic(kafka, run.topic, endOffsets),
+      readAttemptRows(run.run),
+      readSamples(run.samples),
+      readHandedOff(kafka, admin, run.group, run.topic),
+    ])
     const evidence: Evidence = {
       topic: run.topic,
       group: run.group,
       order: run.order,
       retrying: run.retrying,
       leastWaitsMs: run.leastWaits,
-      rows: await readSourceRows(run.rows),
-      records: await readTopic(kafka, run.topic, endOffsets),
+      rows,
+      records,
       endOffsets,
-      attemptRows: await readAttemptRows(run.run),
-      samples: [...(await readSamples(run.samples)), last],
+      attemptRows,
+      samples: [...samples, last],
       totals: readTotals(join(run.run, 'totals.sqlite')),
-      handedOff: await readHandedOff(kafka, admin, run.group, run.topic),
+      handedOff,
     }
     return judge(evidence)
   } finally {
