@@ -171,6 +171,22 @@ describe('bounds of the window', () => {
     expect(rig.at(soon0).pauses).toEqual([])
   })
 
+  test('windows of a long delay that are full do not keep those of a short one from being read', () => {
+    const fetch = { ...testGroup.fetch, heldBytesMax: 16 * mebibyte }
+    const long = [0, 1, 2].map((partition) => ({ ...later0, partition }))
+    const rig = new RetryRig(twoDelays, { fetch }).own([...long, soon0])
+    const isAsked = ({ topic, partition }: { topic: string; partition: number }): boolean =>
+      rig.fetches.at(-1)!.targets.has(`${topic}/${partition}`)
+    for (let offset = 0; offset < 20; offset++) {
+      const at = long.find(isAsked)
+      if (at !== undefined) rig.bring(at, [due(offset, 250_000)], offset + 1, mebibyte)
+    }
+    expect([long.some(isAsked), isAsked(soon0)]).toEqual([false, true])
+    rig.bring(soon0, [due(100, 2_000)], 101, mebibyte)
+    rig.advance(1_000)
+    expect(runningOf(rig)).toEqual([100])
+  })
+
   test('windows that are full do not keep the source from being read', () => {
     const fetch = { ...testGroup.fetch, heldBytesMax: 8 * mebibyte }
     const rig = new RetryRig(twoDelays, { fetch }).own([orders0, soon0, { ...soon0, partition: 1 }])

@@ -248,6 +248,19 @@ describe('a drain', () => {
     expect(revoked?.given[1]).toMatchObject({ abandoned: 1, forgottenAttempts: 0 })
   })
 
+  test('begins no write once the last commit is on its way, and wakes nobody for it', () => {
+    const rig = leavingRig()
+    rig.failWrite(0)
+    rig.step({ kind: 'partitionsChanged', reason: 'test' })
+    expect(rig.commits).toHaveLength(1)
+    let ticks = 0
+    for (const untilMs = rig.nowMs + 4_000; rig.nowMs < untilMs; ticks++) {
+      rig.nowMs = Math.min(untilMs, Math.max(rig.nowMs + 1, rig.flow.nextWakeMs))
+      rig.step({ kind: 'tick' })
+    }
+    expect([rig.writing, ticks < 10]).toEqual([[], true])
+  })
+
   test('a stop waits for a write in flight no longer than for a handler', () => {
     const rig = leavingRig()
     rig.step({ kind: 'drain', drainMs: 5_000 })

@@ -35,7 +35,7 @@ test.each(['none', 'key', 'partition'] as const)(
         for (const act of acts) history.act(act)
         history.finishAll()
       }),
-      { numRuns: 40 },
+      { numRuns: 15 },
     )
     expect.hasAssertions()
   },
