@@ -90,11 +90,14 @@ async function reachVerdict(run: Run): Promise<Verdict> {
   try {
     const last = await sampleOffsets(admin, run.group, run.topic)
     const endOffsets = await readEndOffsets(admin, run.topic)
-    const [rows, records, attemptRows, samples, handedOff] = await Promise.all([
-      readSourceRows(run.rows),
+    // Files first: what is missing there is known at once, and nothing else is under way then.
+    const [rows, attemptRows, samples] = [
+      await readSourceRows(run.rows),
+      await readAttemptRows(run.run),
+      await readSamples(run.samples),
+    ]
+    const [records, handedOff] = await Promise.all([
       readTopic(kafka, run.topic, endOffsets),
-      readAttemptRows(run.run),
-      readSamples(run.samples),
       readHandedOff(kafka, admin, run.group, run.topic),
     ])
     const evidence: Evidence = {
