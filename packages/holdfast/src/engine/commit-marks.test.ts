@@ -174,14 +174,15 @@ describe('the answer to a commit', () => {
 
   test('what happened while it was on its way is told by the next one', () => {
     const rig = new RetryRig(inPlace).own([orders0])
-    rig.bring(orders0, offsets(0, 1))
+    rig.bring(orders0, offsets(0, 1, 2))
     rig.end(1)
     rig.advance(1_500)
     rig.end(0, 'failed')
+    rig.end(2)
     rig.answerCommit()
-    expect(rig.at(orders0)).toMatchObject({ isDirty: true, forgottenAttempts: 1 })
+    expect(rig.at(orders0)).toMatchObject({ isDirty: true, forgottenAttempts: 1, untold: 1 })
     rig.commitNow()
-    expect(rig.at(orders0)).toMatchObject({ isDirty: false, forgottenAttempts: 0 })
+    expect(rig.at(orders0)).toMatchObject({ isDirty: false, forgottenAttempts: 0, untold: 0 })
   })
 
   test('metadata that is too long for the broker is halved once for a request, and stays so for every partition', () => {

@@ -282,6 +282,23 @@ describe('a drain', () => {
     expect(rig.lastCommitted()).toBe(1)
   })
 
+  test('an attempt that a stop ended did not fail: the next owner owes the record as many as before', () => {
+    const rig = new RetryRig({ inPlaceDelaysMs: [100, 100] }).own([orders0])
+    rig.bring(orders0, offsets(0))
+    rig.end(0, 'failed')
+    rig.advance(100)
+    expect(rig.running.get(0)?.attempt).toBe(2)
+    rig.step({ kind: 'drain', drainMs: 1_000 })
+    rig.advance(1_000)
+    rig.end(0, 'failed')
+    expect(
+      rig
+        .at(orders0)
+        .marks(4_096)
+        .failed.map(({ attempts }) => attempts),
+    ).toEqual([1])
+  })
+
   test('a commit that is refused does not lose what was stored', () => {
     const rig = leavingRig()
     rig.stored(0)
