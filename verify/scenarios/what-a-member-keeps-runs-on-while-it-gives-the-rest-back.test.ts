@@ -128,8 +128,10 @@ test.each(['eager', 'cooperative'] as const)(
     await untilApp(first.app, () => first.owned.size === 9)
     const second = await start()
     await using _second = second.app
-    const shared = (): boolean => first.owned.size + second.owned.size === 9 && second.owned.size >= 4
-    await Promise.all([untilApp(first.app, shared), untilApp(second.app, shared)])
+    // Five units between two members: each has two at least, of one or two partitions.
+    const both = [first.owned, second.owned]
+    const shared = (): boolean => both.every(({ size }) => size >= 3) && both[0]!.size + both[1]!.size === 9
+    await Promise.race([untilApp(first.app, shared), untilApp(second.app, shared)])
     for (const { owned } of [first, second]) expectTogether(owned)
     await second.app.stop()
     await untilApp(first.app, () => first.owned.size === 9)
