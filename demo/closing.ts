@@ -69,7 +69,7 @@ function figures({ rows, retrying }: Wanted, verdict: Verdict, { doneBySecond }:
     figure(
       'dead letters',
       verdict.deadLettered,
-      'records in the dead-letter topic; only damage codes that nobody documented may',
+      'records in the dead-letter topic; nobody else may die than those with an undocumented damage code',
     ),
     ...verdict.deathReasons.map(({ reason, count }): Line => {
       return [margin, ''.padEnd(nameWidth + 7), '   ', [`${counted(count)} × ${reason}`, 'dim']]
@@ -120,7 +120,7 @@ const exceptions: Readonly<Record<DemoOptions['retrying'], string>> = {
 function observations({ moves, longestBlockage, latenessMaxMs }: RunFacts): Line[] {
   const { rebalances, movedTo, interrupted, readAgain } = moves
   const moved = `${movedTo.second} partitions moved to the second consumer and ${movedTo.first} back`
-  const aside = `${interrupted} others were interrupted, ${counted(readAgain)} records were read again`
+  const aside = `interruptions of others: ${interrupted}; records read again: ${counted(readAgain)}`
   const blocked = longestBlockage === null ? 'none' : seconds(longestBlockage.forMs)
   const by =
     longestBlockage === null

@@ -195,3 +195,9 @@ export async function commitAsTool(
   const answer = await wire.send(offsetCommitV9.api, groupId, -1, '', null, topics)
   return answer.topics[0]?.partitions[0]?.errorCode ?? Number.NaN
 }
+
+/** Takes members out of a group from outside, as a tool does. */
+export async function removeAsTool(wire: Wire, groupId: string, memberIds: readonly string[]): Promise<number> {
+  const members = memberIds.map((memberId) => ({ memberId, groupInstanceId: null, reason: null }))
+  return (await wire.send(leaveGroupV5.api, groupId, members)).errorCode
+}

@@ -90,19 +90,29 @@ async function reachVerdict(run: Run): Promise<Verdict> {
   try {
     const last = await sampleOffsets(admin, run.group, run.topic)
     const endOffsets = await readEndOffsets(admin, run.topic)
+    // Files first: what is missing there is known at once, and nothing else is under way then.
+    const [rows, attemptRows, samples] = [
+      await readSourceRows(run.rows),
+      await readAttemptRows(run.run),
+      await readSamples(run.samples),
+    ]
+    const [records, handedOff] = await Promise.all([
+      readTopic(kafka, run.topic, endOffsets),
+      readHandedOff(kafka, admin, run.group, run.topic),
+    ])
     const evidence: Evidence = {
       topic: run.topic,
       group: run.group,
       order: run.order,
       retrying: run.retrying,
       leastWaitsMs: run.leastWaits,
-      rows: await readSourceRows(run.rows),
-      records: await readTopic(kafka, run.topic, endOffsets),
+      rows,
+      records,
       endOffsets,
-      attemptRows: await readAttemptRows(run.run),
-      samples: [...(await readSamples(run.samples)), last],
+      attemptRows,
+      samples: [...samples, last],
       totals: readTotals(join(run.run, 'totals.sqlite')),
-      handedOff: await readHandedOff(kafka, admin, run.group, run.topic),
+      handedOff,
     }
     return judge(evidence)
   } finally {

@@ -2,6 +2,7 @@
  *  topics and to look at what is there. */
 import { randomUUID } from 'node:crypto'
 import kafkajs, { type Admin, type Kafka } from 'kafkajs'
+import { untilLed, Wire } from '../facts/wire.ts'
 
 export function uniqueName(what: string): string {
   return `scenario-${what}-${randomUUID()}`
@@ -22,7 +23,8 @@ export async function asAdmin<T>(bootstrap: string, ask: (admin: Admin) => Promi
   }
 }
 
-/** Creates a topic with a name of its own and waits until it has leaders. */
+/** Creates a topic with a name of its own and waits until it has leaders: by raw requests, because kafkajs gives up when a
+ *  busy broker does not know its newest topic yet. */
 export async function makeTopic(
   bootstrap: string,
   options: { readonly partitions?: number; readonly configs?: Readonly<Record<string, string>> } = {},
@@ -31,9 +33,19 @@ export async function makeTopic(
   const { partitions = 1, configs = {} } = options
   const configEntries = Object.entries(configs).map(([name, value]) => ({ name, value }))
   await asAdmin(bootstrap, (admin) =>
-    admin.createTopics({ topics: [{ topic, numPartitions: partitions, configEntries }], waitForLeaders: true }),
+    admin.createTopics({ topics: [{ topic, numPartitions: partitions, configEntries }], waitForLeaders: false }),
   )
+  await untilTopicIsLed(bootstrap, topic)
   return topic
+}
+
+export async function untilTopicIsLed(bootstrap: string, topic: string): Promise<void> {
+  const wire = await Wire.open(bootstrap)
+  try {
+    await untilLed(wire, topic)
+  } finally {
+    await wire.close()
+  }
 }
 
 /** What the group has committed, by partition; −1 where nothing is. */

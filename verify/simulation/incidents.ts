@@ -16,8 +16,8 @@ export type IncidentParts = {
   readonly running: () => readonly AppUnderTest[]
 }
 
-/** Calendars of servers differ by that much when something is wrong with their clocks; retries are late by as much. */
-const calendarJumpMsMax = 20_000
+/** Longer than any retry waits: nobody may wait for a calendar. */
+const calendarJumpMsMax = 3_600_000
 
 export class Incidents {
   /** Of what happened without the network. */

@@ -11,9 +11,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
+import { featuresOf } from './features.ts'
 import { type History, runHistory } from './history.ts'
 import { type Violation, violationsOf } from './laws.ts'
-import { featuresOf } from './retry-laws.ts'
 import { hashOf, printed } from './trace.ts'
 
 type Options = { readonly runs: number; readonly seed: number; readonly json?: true; readonly verbose?: true }
@@ -46,7 +46,8 @@ async function simulate({ runs, seed, json, verbose }: Options): Promise<number>
     const history = await runHistory(next)
     ran += 1
     for (const [fault, count] of Object.entries(history.faults)) add(faults, fault, count)
-    for (const [feature, count] of Object.entries(featuresOf(history.events))) add(features, feature, count)
+    for (const [feature, count] of Object.entries(featuresOf(history.events, history.plan)))
+      add(features, feature, count)
     const violations = violationsOf(history.events, history.plan.terms)
     if (ran % repeatEvery === 1) violations.push(...(await differences(history)))
     if (verbose) console.error(printed(history.events))

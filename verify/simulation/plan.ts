@@ -73,12 +73,12 @@ const workFactor = 3
 
 export function drawPlan(seed: number, random: SeededRandom): Plan {
   const partitions = random.integer(1, 6)
-  const spanMs = random.pick([500, 3_000, 10_000, 20_000])
+  const spanMs = random.pick([500, 3_000, 6_000, 15_000])
   const isRough = random.chance(0.7)
   const crashAtMs = random.integer(50, Math.floor(spanMs * 1.3))
   const restartAfterMs = random.pick([0, 500, 4_000, 9_000])
-  const faultsEndMs = Math.max(spanMs, crashAtMs + restartAfterMs) + random.integer(0, 12_000)
-  const handoverAtMs = crashAtMs + restartAfterMs + random.integer(2_000, 14_000)
+  const faultsEndMs = Math.max(spanMs, crashAtMs + restartAfterMs) + random.integer(0, 8_000)
+  const handoverAtMs = crashAtMs + restartAfterMs + random.integer(1_000, 9_000)
   const order = random.pick<Order>(['partition', 'key', 'key', 'none'])
   const concurrency = random.pick([1, 2, 5, 16, 64])
   const retries = drawRetries(random.stream('retries'))
@@ -124,7 +124,7 @@ function drawBatches(
   random: SeededRandom,
   { partitions, spanMs, retries }: { partitions: number; spanMs: number; retries: RetryPlan },
 ): Batch[] {
-  const count = random.integer(20, random.pick([60, 120, 250]))
+  const count = random.integer(15, random.pick([40, 80, 160]))
   const keys = random.pick([1, 5, 40])
   const keyless = random.pick([0, 0.2])
   const batchMax = random.pick([1, 5, 30])

@@ -175,30 +175,3 @@ export const retryLaws: readonly Law[] = [
   deadLettersAreTheLost,
   handedOffIsStored,
 ]
-
-/** Of a history: what it was made of, for the figures. */
-export function featuresOf(events: readonly TraceEvent[]): Record<string, number> {
-  const has = (is: (event: TraceEvent) => boolean): number => (events.some(is) ? 1 : 0)
-  const joins = events.filter((event) => event.kind === 'said' && event.what.startsWith('group.rebalancing'))
-  return {
-    retriesByTopic: has((event) => event.kind === 'stored' && event.end === 'retried'),
-    deadLetters: has((event) => event.kind === 'stored' && event.end === 'deadLettered'),
-    guests: has((event) => event.kind === 'started' && event.machine === 'g'),
-    rebalances: joins.length > 0 ? 1 : 0,
-    marksUsed: has((event) => event.kind === 'counted' && event.alreadyDone > 0),
-    attemptsInherited: inheritedAttempts(events),
-  }
-}
-
-/** 1 if some machine went on counting what another one had begun. */
-function inheritedAttempts(events: readonly TraceEvent[]): number {
-  const first = new Map<string, string>()
-  for (const event of events) {
-    if (event.kind !== 'began') continue
-    const address = addressOf(event)
-    const by = first.get(address)
-    if (by === undefined) first.set(address, event.machine)
-    else if (by !== event.machine && event.attempt > 1 && address === addressOf(event.source)) return 1
-  }
-  return 0
-}

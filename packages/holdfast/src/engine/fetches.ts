@@ -27,6 +27,8 @@ export type FetchedPartition<R> = {
 
 /** Records that wait for their time may hold this much of the room: they would keep everything else from being read. */
 const windowShareMax = 0.25
+/** R22: what one partition of a delay topic may hold. */
+const windowBytesMax = 4 * 1_048_576
 const retryDelay = { firstMs: 100, maxMs: 5_000 }
 
 export class Fetches<R> {
@@ -82,7 +84,7 @@ export class Fetches<R> {
     nowMs: number,
   ): Map<number, { targets: FetchTarget[]; isPressed: boolean }> {
     const byNode = new Map<number, { targets: FetchTarget[]; isPressed: boolean }>()
-    const areWindowsFull = this.#windowBytes(partitions) >= this.#settings.heldBytesMax * windowShareMax
+    const areWindowsFull = this.#shareWindows(partitions)
     for (const flow of partitions.values()) {
       if (flow.leader === null) continue
       if (flow.delayMs !== null && areWindowsFull) {
@@ -107,11 +109,18 @@ export class Fetches<R> {
     return byNode
   }
 
-  /** What is read of delay topics. */
-  #windowBytes(partitions: ReadonlyMap<string, PartitionFlow<R>>): number {
-    let bytes = 0
-    for (const flow of partitions.values()) if (flow.delayMs !== null) bytes += flow.heldBytes
-    return bytes
+  /** Every delay partition gets the same share, so that long delays do not keep short ones from being read; whether all of
+   *  them together hold so much that nothing more of them may be read. */
+  #shareWindows(partitions: ReadonlyMap<string, PartitionFlow<R>>): boolean {
+    const windows = [...partitions.values()].filter((flow) => flow.delayMs !== null)
+    const roomBytes = this.#settings.heldBytesMax * windowShareMax
+    let heldBytes = 0
+    for (const flow of windows) {
+      flow.windowBytesMax = Math.min(windowBytesMax, roomBytes / windows.length)
+      heldBytes += flow.heldBytes
+    }
+    // One answer may bring more than a share.
+    return heldBytes >= 2 * roomBytes
   }
 
   #roomFor(partitions: ReadonlyMap<string, PartitionFlow<R>>): number {

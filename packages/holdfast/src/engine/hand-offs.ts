@@ -58,9 +58,16 @@ export class HandOffs<R> {
     this.#answered(entry, true)
   }
 
-  /** A write whose record will not be written there again: its topic is not to blame. */
+  /** A write whose record will not be written there again. It says nothing about the topic, but with nothing left to write
+   *  nobody would ever learn that it works. */
   dropped(entry: Entry<R>): void {
-    this.#answered(entry, true)
+    const writes = this.#answered(entry, false)
+    if (writes.queue.size === 0 && writes.failures > 0) this.#works(writes)
+  }
+
+  #works(writes: Writes<R>): void {
+    writes.failures = 0
+    this.failing -= 1
   }
 
   #answered(entry: Entry<R>, works: boolean): Writes<R> {
@@ -68,10 +75,7 @@ export class HandOffs<R> {
     this.inFlight -= 1
     if (writes.probe !== entry) return writes
     writes.probe = null
-    if (works) {
-      writes.failures = 0
-      this.failing -= 1
-    }
+    if (works) this.#works(writes)
     return writes
   }
 

@@ -116,7 +116,7 @@ export class MemberFlow<R> {
     // What may not be done when its time comes must not wake anybody: what allows it is an event.
     if (this.membership.isWorking) wakeMs = Math.min(wakeMs, this.#fetches.nextWakeMs)
     if (this.membership.holdsLease(this.#nowMs)) {
-      for (const flow of this.#leaving) wakeMs = Math.min(wakeMs, flow.handOffs.nextMs)
+      for (const flow of this.#leaving) if (this.#mayHandOff(flow)) wakeMs = Math.min(wakeMs, flow.handOffs.nextMs)
     }
     return this.membership.mayCommit(this.#nowMs) ? Math.min(wakeMs, this.#commits.nextWakeMs) : wakeMs
   }
@@ -328,13 +328,17 @@ export class MemberFlow<R> {
   #handOff(): void {
     if (!this.membership.holdsLease(this.#nowMs)) return
     for (const flow of this.#leaving) {
-      // The last commit is on its way: what is stored now would be handled again by the next owner all the same.
-      if (flow.isQuiet && this.#departure.isHandingBack) continue
+      if (!this.#mayHandOff(flow)) continue
       for (let entry = flow.handOffs.take(this.#nowMs); entry !== null; entry = flow.handOffs.take(this.#nowMs)) {
         if (entry.destination !== null) this.#effects.handOff(entry, entry.destination)
       }
       if (!flow.handOffs.hasQueued) this.#leaving.delete(flow)
     }
+  }
+
+  /** Not while the last commit is on its way: what is stored then would be handled again by the next owner all the same. */
+  #mayHandOff(flow: PartitionFlow<R>): boolean {
+    return !flow.isQuiet || !this.#departure.isHandingBack
   }
 
   /** The record is stored elsewhere: only now is it done here. */

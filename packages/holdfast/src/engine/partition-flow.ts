@@ -36,7 +36,6 @@ export type RecordView<R> = {
 /** A partition leaves the fetch at this many held bytes and returns at half of it (R28). */
 const heldBytesHighWater = 2 * 1_048_576
 /** The window of a delay topic, in which records are put in order of their due time (R22). */
-const windowBytesMax = 4 * 1_048_576
 const windowRecordsMax = 1_000
 /** Bounds of what may pile up above one stuck record, in offsets and in finished records (R8). */
 const spanMax = 1_000_000
@@ -88,6 +87,8 @@ export class PartitionFlow<R> {
   /** Why what was received cannot be decoded, if it cannot: somebody has to look at it. */
   unreadable: string | null = null
   heldBytes = 0
+  /** Of a delay topic: how much may be held of it. */
+  windowBytesMax = Infinity
   running = 0
   parked = 0
   /** Records of a delay topic that are not due. */
@@ -323,7 +324,7 @@ export class PartitionFlow<R> {
   /** The reason why this partition's bounds ask for a pause or no longer do; null when nothing changes. */
   pressure(): 'begins' | 'ends' | null {
     const isPressed = this.#pauses.has('pressure')
-    const bytesMax = this.delayMs === null ? heldBytesHighWater : windowBytesMax
+    const bytesMax = this.delayMs === null ? heldBytesHighWater : this.windowBytesMax
     if (!isPressed && (this.heldBytes >= bytesMax || this.#isAtBound)) return 'begins'
     if (isPressed && this.heldBytes <= bytesMax / 2 && !this.#isAtBound) return 'ends'
     return null

@@ -4,14 +4,14 @@ import { type Destination } from '../model/destination.ts'
 import { startAt } from '../model/next-offset.ts'
 import { type GroupSettings, type SubscriptionSettings } from '../model/settings.ts'
 import { partitionName, type TopicPartition } from '../model/topic-partition.ts'
-import { admitted } from './engine-parts.fixture.ts'
+import { admitted, orders0 } from './engine-parts.fixture.ts'
 import { type Entry } from './entry.ts'
 import { type InheritedMarks } from './inherited-marks.ts'
 import { chunkOf, MemberRig, noMarks, type TestRecord, topicId } from './member-rig.fixture.ts'
 import { type PartitionFlow } from './partition-flow.ts'
 import { type RecordedEffect } from './recorded.fixture.ts'
 
-export const orders0 = { topic: 'orders', partition: 0 }
+export { orders0 }
 export const soon0 = { topic: 'orders.retry.30s', partition: 0 }
 export const later0 = { topic: 'orders.retry.5m', partition: 0 }
 export const delayTopics = [
@@ -100,11 +100,20 @@ export class RetryRig extends MemberRig {
     return flow
   }
 
-  /** Moves the clock until the next commit was sent, and acknowledges it. */
+  #answered = 0
+
+  override answerCommit(errorCode = 0): void {
+    this.#answered = this.commits.length
+    super.answerCommit(errorCode)
+  }
+
+  /** Moves the clock and acknowledges every commit until nothing is left to tell. */
   commitNow(): void {
-    const before = this.commits.length
-    for (let waited = 0; waited < 100 && this.commits.length === before; waited++) this.advance(100)
-    if (this.commits.length === before) throw new RangeError('no commit was sent')
-    this.answerCommit()
+    for (let waited = 0; waited < 100; waited++) {
+      if (this.commits.length > this.#answered) this.answerCommit()
+      if ([...this.flow.partitions.values()].every((flow) => !flow.isDirty)) return
+      this.advance(100)
+    }
+    throw new RangeError('after ten seconds there is still something to commit')
   }
 }

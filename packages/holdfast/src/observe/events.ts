@@ -98,6 +98,8 @@ export type HoldfastEvents = {
     readonly offset: number
     readonly epoch: number
   }
+  /** Once for each record that became work. Records that only pass by (`alreadyDone`, `stale`) or are handed back
+   *  (`abandoned`) are counted in the status and told by no event of their own. */
   'record.ended': {
     readonly group: string
     readonly at: TopicPartition
