@@ -3,6 +3,7 @@
 import { EmbeddedKafka } from '@holdfast/broker'
 import { createHoldfast, topic } from 'holdfast'
 import { expect, test } from 'vitest'
+import { protocols } from './attempt-diary.ts'
 import {
   append,
   commitRequests,
@@ -14,9 +15,9 @@ import {
   testApp,
 } from './consumer-world.ts'
 
-test('an expired member rejoins, commits under no old generation, and never runs a key twice at once', async () => {
+test.each(protocols)('%s: an expired member commits nothing old and runs no key twice at once', async (protocol) => {
   await using kafka = await EmbeddedKafka.start({ topics: { orders: 1 } })
-  await using app = createHoldfast({ ...testApp, kafka: kafka.bootstrap, heartbeatInterval: '100ms' })
+  await using app = createHoldfast({ ...testApp, kafka: kafka.bootstrap, heartbeatInterval: '100ms', protocol })
   const diary = new Diary<string>()
   const gate = new Gate()
   const consumer = app.consume(topic('orders'), {}, async ({ key, offset }, { attempt, signal }) => {
