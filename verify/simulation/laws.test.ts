@@ -275,6 +275,10 @@ const unlawful: Readonly<Record<string, readonly (readonly [what: string, events
       ),
     ],
     [
+      'another attempt of what was hopeless',
+      story(appended(0, 'k', 'hopeless 1'), ...failed(1, 0, 0), began(2, 0, { attempt: 2 })),
+    ],
+    [
       'a message that comes from elsewhere than its headers say',
       story(
         appended(0),
