@@ -81,6 +81,17 @@ export class Incidents {
         trace.add({ kind: 'calendarJumped', machine: app.name, byMs })
         return this.#happened(incident, `${app.name} by ${byMs} ms`)
       }
+      case 'brokerError':
+      case 'produceRefused':
+      case 'produceAmbiguous':
+        return this.#disturb(incident)
+    }
+  }
+
+  /** Takes the place of answers of the brokers. */
+  #disturb(incident: Extract<Incident, { kind: 'brokerError' | 'produceRefused' | 'produceAmbiguous' }>): void {
+    const { core, clock } = this.#parts
+    switch (incident.kind) {
       case 'brokerError': {
         const forget = core.intercept(incident.api, (request) => {
           forget()
