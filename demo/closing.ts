@@ -1,7 +1,7 @@
 /** The closing table: the judge's figures, and for each of them how it was checked; then what the demo itself has seen. */
 import { type Verdict } from '../verify/judge/verdict.ts'
 import { type Blockage } from './blockages.ts'
-import { counted, type Line, seconds } from './line.ts'
+import { counted, type Line, seconds, type Style } from './line.ts'
 import { type MoveCounts } from './moves.ts'
 import { type DemoOptions } from './options.ts'
 
@@ -22,31 +22,34 @@ type Wanted = Pick<DemoOptions, 'order' | 'retrying' | 'rows'>
 
 const margin = '  '
 const nameWidth = 24
+const textWidth = 7
+const gap = '   '
+/** Where the meaning of a figure begins. */
+const meaningColumn = margin.length + nameWidth + textWidth + gap.length
+/** On a terminal so narrow that less would be left, lines are cut after all. */
+const meaningWidthMin = 20
 
-export function composeClosing(wanted: Wanted, verdict: Verdict, facts: RunFacts): Line[] {
+/** Nothing in it may be cut off, so what is too long for the terminal goes on below itself. */
+export function composeClosing(wanted: Wanted, verdict: Verdict, facts: RunFacts, width: number): Line[] {
+  const table = (rows: readonly Row[]): Line[] => rows.flatMap((row) => composeRow(row, width))
+  const summary = [
+    `at most ${counted(verdict.maxInFlight)} attempts at once`,
+    facts.stoppedCleanly ? 'stopped cleanly' : 'did not stop cleanly',
+    `handled in ${seconds(verdict.elapsedMs)}`,
+    `${seconds(facts.totalMs)} in all`,
+  ]
   return [
     [],
     headline(verdict),
-    [margin, ['It is a program of its own (verify/judge), with kafkajs and without a line of Holdfast.', 'dim']],
+    [margin, ['It is a program of its own (verify/judge), without a line of Holdfast.', 'dim']],
     [],
-    ...figures(wanted, verdict, facts),
+    ...table(figures(wanted, verdict, facts)),
     [],
-    ...laws(wanted, verdict),
+    ...table(laws(wanted, verdict)),
     [],
-    ...observations(facts),
+    ...table(observations(facts)),
     [],
-    [
-      margin,
-      [
-        [
-          `at most ${counted(verdict.maxInFlight)} attempts at once`,
-          facts.stoppedCleanly ? 'stopped cleanly' : 'did not stop cleanly',
-          `handled in ${seconds(verdict.elapsedMs)}`,
-          `${seconds(facts.totalMs)} in all`,
-        ].join(' · '),
-        'dim',
-      ],
-    ],
+    [margin, [summary.join(' · '), 'dim']],
     [],
   ]
 }
@@ -61,100 +64,102 @@ function headline({ agrees, lost }: Verdict): Line {
   return [margin, [`✖ The judge does not agree: ${what}.`, ['bold', 'red']]]
 }
 
-function figures({ rows, retrying }: Wanted, verdict: Verdict, { doneBySecond }: RunFacts): Line[] {
-  const bySecond = `, ${counted(doneBySecond)} of them in the second consumer`
+function figures({ rows, retrying }: Wanted, verdict: Verdict, { doneBySecond }: RunFacts): Row[] {
+  const { produced, done, deadLettered, deathReasons, filtered, retriedInPlace, retriedByTopic } = verdict
   return [
-    figure('produced', verdict.produced, `records that kafkajs read back from the topic, for ${counted(rows)} rows`),
-    figure('done', verdict.done, `records whose handler wrote that it succeeded${bySecond}`),
-    figure(
-      'dead letters',
-      verdict.deadLettered,
-      'records in the dead-letter topic; nobody else may die than those with an undocumented damage code',
-    ),
-    ...verdict.deathReasons.map(({ reason, count }): Line => {
-      return [margin, ''.padEnd(nameWidth + 7), '   ', [`${counted(count)} × ${reason}`, 'dim']]
-    }),
-    ...(verdict.filtered === 0 ? [] : [figure('filtered', verdict.filtered, 'records that a filter left out')]),
-    figure(
-      'retried in place',
-      verdict.retriedInPlace,
-      retrying === 'block' ? inPlaceOnly : 'attempts after up to 100 or 400 ms',
-    ),
-    figure(
-      'retried by topic',
-      verdict.retriedByTopic,
-      'attempts after 2 s in the delay topic, where they held up nobody',
-    ),
+    figure('produced', produced, `records that kafkajs read back, for ${counted(rows)} rows`),
+    figure('done', done, `handlers that wrote that they succeeded; ${counted(doneBySecond)} in the second consumer`),
+    figure('dead letters', deadLettered, 'nobody else may die than rows with an undocumented damage code'),
+    ...deathReasons.map(({ reason, count }) => row('', '', `${counted(count)} × ${reason}`)),
+    ...(filtered === 0 ? [] : [figure('filtered', filtered, 'records that a filter left out')]),
+    figure('retried in place', retriedInPlace, inPlaceWaits[retrying]),
+    figure('retried by topic', retriedByTopic, 'attempts after 2 s in a topic where they held up nobody'),
   ]
 }
 
-const inPlaceOnly = 'attempts after up to 100 or 400 ms, or after 2 s, with their lane waiting'
+const inPlaceWaits: Readonly<Record<DemoOptions['retrying'], string>> = {
+  overtake: 'attempts after up to 100 or 400 ms',
+  block: 'attempts after up to 100 or 400 ms, or 2 s; their lane waited',
+}
 
-function laws({ order, retrying }: Wanted, verdict: Verdict): Line[] {
+function laws({ order, retrying }: Wanted, verdict: Verdict): Row[] {
   return [
-    law('lost', verdict.lost, 'each row was looked for in all topics, in the attempt files and in SQLite'),
-    law('duplicates', verdict.duplicates, 'records whose handler succeeded more than once, in either consumer'),
+    law('lost', verdict.lost, 'rows looked for in all topics, attempt files and SQLite'),
+    law('duplicates', verdict.duplicates, 'records that succeeded more than once, in either consumer'),
     law('order violations', verdict.orderViolations, `${orderChecks[order]}${exceptions[retrying]}`),
-    law('early retries', verdict.earlyRetries, 'attempts before the one before had failed, or before they were due'),
+    law('early retries', verdict.earlyRetries, 'attempts before the last had failed, or before they were due'),
     law(
       'commits past unfinished',
       verdict.commitsPastUnfinished,
       `in ${counted(verdict.samples)} looks at the offsets`,
     ),
     law('uncommitted', verdict.uncommitted, 'records above the last commit after the stop'),
-    totalsLine(verdict),
+    totals(verdict),
   ]
 }
 
 const orderChecks: Readonly<Record<DemoOptions['order'], string>> = {
-  partition: 'attempts that overlapped or overtook another of their partition',
-  key: 'attempts that overlapped or overtook another of their airport',
-  none: 'attempts of one record that overlapped; nothing else was promised',
+  partition: 'overlaps and overtakings in a partition',
+  key: 'overlaps and overtakings in an airport',
+  none: 'overlaps of attempts of one record; no more was promised',
 }
 
-const exceptions: Readonly<Record<DemoOptions['retrying'], string>> = {
-  overtake: ', delay topics aside',
-  block: '',
-}
+const exceptions: Readonly<Record<DemoOptions['retrying'], string>> = { overtake: ', delay topics aside', block: '' }
 
-function observations({ moves, longestBlockage, latenessMaxMs }: RunFacts): Line[] {
+function observations({ moves, longestBlockage, latenessMaxMs }: RunFacts): Row[] {
   const { rebalances, movedTo, interrupted, readAgain } = moves
-  const moved = `${movedTo.second} partitions moved to the second consumer and ${movedTo.first} back`
-  const aside = `interruptions of others: ${interrupted}; records read again: ${counted(readAgain)}`
-  const blocked = longestBlockage === null ? 'none' : seconds(longestBlockage.forMs)
-  const by =
-    longestBlockage === null
-      ? 'no commit was held back'
-      : `partition ${longestBlockage.partition}, offset ${counted(longestBlockage.offset)}: ${longestBlockage.why}`
+  const moved = `${movedTo.second} partitions moved to the second consumer, ${movedTo.first} back`
+  const aside = `others interrupted: ${interrupted}, records read again: ${counted(readAgain)}`
   return [
-    figure('rebalances', rebalances, `${moved}; ${aside}`),
-    observation('blocked longest', blocked, by),
-    observation('latest retry', `${Math.ceil(latenessMaxMs)} ms`, 'after it was due'),
+    figure('rebalances', rebalances, moved),
+    row('', '', aside),
+    longestBlockage === null ? row('blocked longest', 'none', 'no commit was held back') : blocked(longestBlockage),
+    row('latest retry', `${Math.ceil(latenessMaxMs)} ms`, 'after it was due'),
   ]
 }
 
-function figure(name: string, count: number, meaning: string): Line {
-  return observation(name, counted(count), meaning)
+function blocked({ partition, offset, forMs, why }: Blockage): Row {
+  return row('blocked longest', seconds(forMs), `partition ${partition}, offset ${counted(offset)}: ${why}`)
 }
 
-function observation(name: string, text: string, meaning: string): Line {
-  return [margin, name.padEnd(nameWidth), [text.padStart(7), 'bold'], '   ', [meaning, 'dim']]
+type Row = { readonly name: string; readonly text: string; readonly style: Style; readonly meaning: string }
+
+function row(name: string, text: string, meaning: string, style: Style = 'bold'): Row {
+  return { name, text, style, meaning }
 }
 
-function law(name: string, violations: number, meaning: string): Line {
-  const style = violations === 0 ? 'green' : 'red'
-  return [margin, name.padEnd(nameWidth), [counted(violations).padStart(7), ['bold', style]], '   ', [meaning, 'dim']]
+function figure(name: string, count: number, meaning: string): Row {
+  return row(name, counted(count), meaning)
 }
 
-function totalsLine({ totalsMatch }: Verdict): Line {
-  const result: Line = totalsMatch
-    ? [['match'.padStart(7), ['bold', 'green']]]
-    : [['differ'.padStart(7), ['bold', 'red']]]
+function law(name: string, violations: number, meaning: string): Row {
+  return row(name, counted(violations), meaning, ['bold', violations === 0 ? 'green' : 'red'])
+}
+
+function totals({ totalsMatch }: Verdict): Row {
+  const [text, colour] = totalsMatch ? (['match', 'green'] as const) : (['differ', 'red'] as const)
+  return row('totals', text, 'SQLite against the CSV file, airport by airport', ['bold', colour])
+}
+
+function composeRow({ name, text, style, meaning }: Row, width: number): Line[] {
+  const [first = '', ...rest] = wrap(meaning, Math.max(meaningWidthMin, width - meaningColumn))
   return [
-    margin,
-    'totals'.padEnd(nameWidth),
-    ...result,
-    '   ',
-    ['SQLite against the CSV file, airport by airport', 'dim'],
+    [margin, name.padEnd(nameWidth), [text.padStart(textWidth), style], gap, [first, 'dim']],
+    ...rest.map((line): Line => [' '.repeat(meaningColumn), [line, 'dim']]),
   ]
+}
+
+/** Lines of at most this length, cut between words; a word that is longer has a line of its own. */
+function wrap(text: string, length: number): string[] {
+  const lines: string[] = []
+  let line = ''
+  for (const word of text.split(' ')) {
+    if (line !== '' && line.length + 1 + word.length > length) {
+      lines.push(line)
+      line = word
+    } else {
+      line = line === '' ? word : `${line} ${word}`
+    }
+  }
+  return [...lines, line]
 }

@@ -60,9 +60,8 @@ async function demonstrate(options: DemoOptions, signal: AbortSignal): Promise<n
       stoppedCleanly: run.haveStoppedCleanly,
       totalMs: run.elapsedMs,
     }
-    for (const line of composeClosing(options, verdict, facts)) {
-      out.write(`${paint(line, out.columns || Infinity, out)}\n`)
-    }
+    const width = out.columns || Infinity
+    for (const line of composeClosing(options, verdict, facts, width)) out.write(`${paint(line, width, out)}\n`)
     if (!verdict.agrees) {
       leftovers = 'keep'
       for (const line of composeProblems(verdict)) out.write(`${paint(line, Infinity, out)}\n`)

@@ -1,23 +1,18 @@
-/** The parts of the demo that decide something by themselves: its data, its downstream, its totals and its screen. */
+/** The parts of the demo that decide something by themselves: its data, its downstream, its totals and what it remembers of a
+ *  run. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { PassThrough } from 'node:stream'
-import { WriteStream } from 'node:tty'
-import { stripVTControlCharacters } from 'node:util'
-import type { ConsumerStatus } from 'holdfast'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { Blockages } from '../demo/blockages.ts'
 import { callDownstream, delaysMs, foresee, inPlaceWaitsMs } from '../demo/downstream.ts'
-import { composeFrame, type Heading } from '../demo/frame.ts'
-import { paint } from '../demo/line.ts'
 import { Moves } from '../demo/moves.ts'
 import { parseOptions } from '../demo/options.ts'
 import { announceOutage, Outage } from '../demo/outage.ts'
-import { type Progress, RateMeter } from '../demo/progress.ts'
-import { openScreen } from '../demo/screen.ts'
+import { RateMeter } from '../demo/progress.ts'
 import { hasDocumentedDamage, readReports, type Strike, type StrikeReport, strikeSchema } from '../demo/strikes.ts'
 import { Totals } from '../demo/totals.ts'
+import { statusOf } from './demo-status.fixture.ts'
 import { readTotals } from './judge/sources.ts'
 
 describe('the strikes', () => {
@@ -252,149 +247,4 @@ test('a rate is that of the last two seconds', () => {
   expect(meter.perSecond).toBe(0)
   for (let atMs = 0; atMs <= 5_000; atMs += 100) meter.note(atMs, atMs < 3_000 ? 0 : atMs - 3_000)
   expect(meter.perSecond).toBe(1_000)
-})
-
-/** A consumer that owns these partitions; offset 7 of each holds its commit. */
-function statusOf(owned: readonly number[], done: number): ConsumerStatus {
-  const partitions = owned.map((partition): ConsumerStatus['partitions'][number] => ({
-    topic: 'strikes',
-    partition,
-    epoch: 1,
-    position: 20,
-    committable: 7,
-    committed: 7,
-    endOffset: 20,
-    lag: 13,
-    buffered: 5,
-    inFlight: 1,
-    parked: 1,
-    waiting: 0,
-    zombies: 0,
-    heldBytes: 0,
-    pausedFor: [],
-    blockedBy: { offset: 7, attempt: 2, forMs: 300, why: 'it waits' },
-  }))
-  const none = { retried: 0, deadLettered: 0, filtered: 0, alreadyDone: 0, stale: 0, abandoned: 0 }
-  const counts = { ...none, done, accepted: done + owned.length }
-  const others = {
-    concurrency: 64,
-    inFlight: owned.length,
-    maxInFlight: 4,
-    parked: owned.length,
-    waiting: 2,
-    zombies: 0,
-  }
-  return { topic: 'strikes', ...others, retriedInPlace: 3, latenessMaxMs: 9, lostToRetention: 0, counts, partitions }
-}
-
-const heading: Heading = {
-  broker: 'embedded',
-  order: 'key',
-  retrying: 'overtake',
-  concurrency: 64,
-  rate: 500,
-  rows: 10_000,
-}
-const progress: Progress = {
-  phase: 'running',
-  elapsedMs: 12_345,
-  rows: 10_000,
-  produced: 6_130,
-  producedPerSecond: 500,
-  finishedPerSecond: 499,
-  consumers: [
-    { name: 'first', phase: 'running', status: statusOf([0, 1], 4_000) },
-    { name: 'second', phase: 'leaving', status: statusOf([2], 2_000) },
-  ],
-  news: [
-    { kind: 'note', text: 'a second consumer joins' },
-    { kind: 'trouble', text: 'the coordinator moved' },
-  ],
-}
-
-const { getColorDepth } = WriteStream.prototype
-
-/** A terminal that keeps what is written to it. */
-function terminal(
-  size: { columns: number; rows: number },
-  isTTY = true,
-): { stream: NodeJS.WriteStream; seen(): string } {
-  const through = new PassThrough({ encoding: 'utf8' })
-  const stream = Object.assign(through, { isTTY, ...size, getColorDepth }) as unknown as NodeJS.WriteStream
-  return { stream, seen: () => String(through.read() ?? '') }
-}
-
-describe('the screen', () => {
-  beforeEach(() => void vi.useFakeTimers())
-  afterEach(() => {
-    vi.useRealTimers()
-    vi.unstubAllEnvs()
-  })
-
-  test.for([20, 40, 80, 200])('no line is wider than a terminal of %d columns', (columns) => {
-    const { stream } = terminal({ columns, rows: 24 })
-    const lines = composeFrame(heading, progress, columns).map((line) => paint(line, columns, stream))
-    expect(Math.max(...lines.map((line) => stripVTControlCharacters(line).length))).toBeLessThanOrEqual(columns)
-  })
-
-  test('shows both consumers and who owns which partition', () => {
-    const { stream } = terminal({ columns: 100, rows: 30 })
-    const lines = composeFrame(heading, progress, 100).map((line) => stripVTControlCharacters(paint(line, 100, stream)))
-    expect(lines).toContainEqual(expect.stringMatching(/first consumer +running +2 partitions.*done +4,000/))
-    expect(lines).toContainEqual(expect.stringMatching(/second consumer +leaving +1 partitions.*done +2,000/))
-    expect(lines).toContainEqual(expect.stringMatching(/^ +2 {2}second .*offset 7 attempt 2, it waits/))
-    const left = { ...progress, consumers: progress.consumers.map((one) => ({ ...one, phase: 'left' as const })) }
-    const after = composeFrame(heading, left, 100).map((line) => stripVTControlCharacters(paint(line, 100, stream)))
-    expect(after).toContainEqual(expect.stringMatching(/first consumer +left +0 partitions.*done +4,000/))
-    expect(after.some((line) => line.includes('offset 7'))).toBe(false)
-  })
-
-  test('is redrawn at most ten times a second, over what it drew before', () => {
-    const { stream, seen } = terminal({ columns: 80, rows: 24 })
-    const screen = openScreen(stream, heading, () => progress)
-    const height = composeFrame(heading, progress, 80).length
-    expect(seen()).toContain('\x1b[?25l')
-    vi.advanceTimersByTime(1_000)
-    expect(seen().split(`\x1b[${height}A`)).toHaveLength(11)
-    screen.close()
-  })
-
-  test('gives the cursor back when it closes, and when the process ends before', () => {
-    const { stream, seen } = terminal({ columns: 80, rows: 24 })
-    const listeners = process.listenerCount('exit')
-    const screen = openScreen(stream, heading, () => progress)
-    expect(process.listenerCount('exit')).toBe(listeners + 1)
-    seen()
-    screen.close()
-    screen.close()
-    expect(seen().split('\x1b[?25h')).toHaveLength(2)
-    expect(process.listenerCount('exit')).toBe(listeners)
-  })
-
-  test('fits a terminal with few rows, where it could not be drawn over', () => {
-    const { stream, seen } = terminal({ columns: 80, rows: 6 })
-    const screen = openScreen(stream, heading, () => progress)
-    expect(seen().trim().split('\n')).toHaveLength(6)
-    screen.close()
-  })
-
-  test('shows no colours when NO_COLOR is set', () => {
-    const { stream, seen } = terminal({ columns: 80, rows: 24 })
-    vi.stubEnv('FORCE_COLOR', undefined)
-    vi.stubEnv('NO_COLOR', '1')
-    openScreen(stream, heading, () => progress).close()
-    const written = seen()
-    expect(written.match(/\[\d*m/)).toBe(null)
-  })
-
-  test('is a line a second without a terminal, and tells each piece of news once', () => {
-    const { stream, seen } = terminal({ columns: 80, rows: 24 }, false)
-    const screen = openScreen(stream, heading, () => progress)
-    vi.advanceTimersByTime(2_000)
-    screen.close()
-    const lines = seen().trimEnd().split('\n')
-    expect(lines.filter((line) => line.includes('produced 6,130 of 10,000'))).toHaveLength(2)
-    expect(lines.filter((line) => line.includes('finished 6,000'))).toHaveLength(2)
-    expect(lines.filter((line) => line.includes('the coordinator moved'))).toHaveLength(1)
-  })
 })
