@@ -144,7 +144,8 @@ export class AppUnderTest {
     const isLost = message.value !== 'fine'
     const mayFail = attempt < retries.attemptsMax
     const fails = (random.chance(handler.fails) && mayFail) || isLost
-    const hangs = random.chance(handler.hangs) && mayFail
+    // Who hangs does not get to say that nothing can help.
+    const hangs = random.chance(handler.hangs) && mayFail && !isLost
     const ignoresAbort = random.chance(handler.ignoresAbort) && attempt === 1 && mayFail && !isLost
     const latencyMs = random.fraction() * handler.latencyMaxMs
     const wait = random.chance(retries.asksForWait) ? random.pick(retries.askedWaitsMs) : null
