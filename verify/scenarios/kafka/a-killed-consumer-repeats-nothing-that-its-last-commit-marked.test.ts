@@ -178,7 +178,8 @@ function expectNothingMarkedAgain({ name, delayed, attempts, snapshots, copies }
 /** The first attempt of the next process is the one after those that were counted, and not before its time. (A process that
  *  is killed before it gets there commits again, and keeps the lowest 64: what it says then counts.) */
 function expectParkedToGoOn({ name, attempts, snapshots }: History): void {
-  const starts = attempts.filter(({ is }) => is === 'start')
+  // A copy in the delay topic, written just before the kill, goes its own way.
+  const starts = attempts.filter(({ is, attempt }) => is === 'start' && attempt <= attemptsBeforeDelay)
   for (const [kill, snapshot] of snapshots.entries()) {
     const next = Map.groupBy(
       starts.filter(({ life }) => life === kill + 1),
