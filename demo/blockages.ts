@@ -9,10 +9,11 @@ export type Blockage = {
   readonly why: string
 }
 
-type Open = { readonly offset: number; readonly sinceMs: number }
+/** The last look at a partition, and since when the offset that was seen there holds the commit back. */
+type Look = { readonly offset: number | null; readonly sinceMs: number; readonly atMs: number }
 
 export class Blockages {
-  readonly #open = new Map<number, Open>()
+  readonly #looks = new Map<number, Look>()
   #longest: Blockage | null = null
 
   get longest(): Blockage | null {
@@ -24,14 +25,16 @@ export class Blockages {
     for (const { topic: name, partition, blockedBy } of partitions) {
       if (name !== topic) continue
       if (blockedBy === null) {
-        this.#open.delete(partition)
+        this.#looks.set(partition, { offset: null, sinceMs: nowMs, atMs: nowMs })
         continue
       }
       const { offset, why } = blockedBy
-      const before = this.#open.get(partition)
-      // Its own clock starts again with each change of state; ours goes on while the offset stays the same.
-      const sinceMs = before?.offset === offset ? before.sinceMs : nowMs - blockedBy.forMs
-      this.#open.set(partition, { offset, sinceMs })
+      const before = this.#looks.get(partition)
+      // Its own clock starts again with each change of state, and counts the time that it waited behind others: ours goes on
+      // while the offset stays the same, and begins after the last look that saw another one.
+      const sinceMs =
+        before?.offset === offset ? before.sinceMs : Math.max(nowMs - blockedBy.forMs, before?.atMs ?? -Infinity)
+      this.#looks.set(partition, { offset, sinceMs, atMs: nowMs })
       const forMs = nowMs - sinceMs
       if (forMs > (this.#longest?.forMs ?? 0)) this.#longest = { partition, offset, forMs, why }
     }

@@ -229,6 +229,11 @@ describe('the longest blockage', () => {
     expect(blockages.longest).toEqual({ partition: 0, offset: 7, forMs: 150, why: 'its handler is running' })
   })
 
+  test('begins when the offset before it is through, however long it had waited behind that', () => {
+    const blockages = noted([100, waiting(7, 50)], [200, waiting(8, 190)], [260, waiting(8, 250)])
+    expect(blockages.longest).toMatchObject({ offset: 8, forMs: 160 })
+  })
+
   test('ends with its offset', () => {
     const blockages = noted([100, waiting(7, 50)], [500, waiting(8, 20)], [520, null], [600, waiting(7, 10)])
     expect(blockages.longest).toMatchObject({ offset: 7, forMs: 50 })

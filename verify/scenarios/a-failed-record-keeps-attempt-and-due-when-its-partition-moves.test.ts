@@ -173,3 +173,26 @@ test('what waits in place and was told by no commit begins anew after a crash', 
   )
   await second.stop()
 })
+
+test('what waits in place in its delay topic keeps its attempts over restarts', async () => {
+  await using kit = await testKit({ topics: { orders: 1 } })
+  const diary = new Diary<Tried>()
+  const thrice: Fails = ({ attempt }) => (attempt <= 3 ? new Error('away') : undefined)
+  // One may wait in place: the second one goes to the topic with attempts in place left.
+  const options = { retry: { inPlace: ['1h', '1h', '1h'], buckets: ['1h'] }, parkedRecords: 1 }
+  kit.broker.append('orders', 0, [
+    { key: 'ann', value: 'a' },
+    { key: 'bob', value: 'b' },
+  ])
+  for (let starts = 0; diary.lines.filter(({ attempt }) => attempt === 4).length < 2 && starts < 40; starts++) {
+    const app = createHoldfast({ ...patientApp, kafka: kit.kafka })
+    app.consume(orders, options, noting(kit, diary, thrice))
+    await app.start()
+    await kit.time.advance('20m')
+    expect(await app.stop()).toMatchObject({ clean: true })
+  }
+
+  for (const what of ['a', 'b']) {
+    expect(diary.lines.filter((line) => line.what === what).map(({ attempt }) => attempt)).toEqual([1, 2, 3, 4])
+  }
+})

@@ -15,7 +15,7 @@ import {
 } from 'holdfast'
 import { type Machine, type SeededRandom } from 'holdfast/testing'
 import { type HoldfastEvents } from '../../packages/holdfast/src/observe/events.ts'
-import { abortGraceMs, attemptTimeoutMs, type Plan } from './plan.ts'
+import { abortGraceMs, attemptTimeoutMs, deliveryTimeoutMs, type Plan } from './plan.ts'
 import { type At, type Fate, groupName, isFiltered, topicName, type Trace } from './trace.ts'
 
 const startRetryMs = 1_000
@@ -55,6 +55,7 @@ export class AppUnderTest {
       log: this.#places,
       topics: 'create',
       protocol: plan.protocol,
+      deliveryTimeout: deliveryTimeoutMs,
       partitionFetchBytes: plan.partitionFetchBytes,
     })
     const options = {

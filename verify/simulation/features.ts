@@ -11,6 +11,7 @@ export function featuresOf(events: readonly TraceEvent[], { protocol }: Plan): R
     cooperative: protocol === 'cooperative' ? 1 : 0,
     retriesByTopic: has((event) => event.kind === 'stored' && event.end === 'retried'),
     deadLetters: has((event) => event.kind === 'stored' && event.end === 'deadLettered'),
+    failedHandOffs: has((event) => event.kind === 'said' && event.what.startsWith('record.handOffFailed')),
     guests: has((event) => event.kind === 'started' && event.machine === 'g'),
     rebalances: has((event) => event.kind === 'said' && event.what.startsWith('group.rebalancing')),
     marksUsed: has((event) => event.kind === 'counted' && event.alreadyDone > 0),

@@ -61,14 +61,14 @@ export class Incidents {
         network.takeDown(node)
         clock.setTimer(incident.forMs, () => network.bringUp(node))
         return trace.add({ kind: 'fault', fault: incident.kind, what: `node ${node} for ${incident.forMs} ms` })
-      case 'unreachable': {
-        const app = this.#victim(random)
-        if (app === undefined) return
-        network.separate(app.name, node)
-        clock.setTimer(incident.forMs, () => network.join(app.name, node))
-        const what = `${app.name} and node ${node} for ${incident.forMs} ms`
-        return trace.add({ kind: 'fault', fault: incident.kind, what })
-      }
+      case 'unreachable':
+        return this.#separate(incident, random, [node])
+      case 'isolated':
+        return this.#separate(
+          incident,
+          random,
+          Array.from({ length: plan.brokers }, (_, index) => index + 1),
+        )
       case 'controlBatch': {
         const offset = core.appendTransactionMarker(topicName, partition)
         return this.#happened(incident, `${partition}/${offset}`)
@@ -81,6 +81,17 @@ export class Incidents {
         trace.add({ kind: 'calendarJumped', machine: app.name, byMs })
         return this.#happened(incident, `${app.name} by ${byMs} ms`)
       }
+      case 'brokerError':
+      case 'produceRefused':
+      case 'produceAmbiguous':
+        return this.#disturb(incident)
+    }
+  }
+
+  /** Takes the place of answers of the brokers. */
+  #disturb(incident: Extract<Incident, { kind: 'brokerError' | 'produceRefused' | 'produceAmbiguous' }>): void {
+    const { core, clock } = this.#parts
+    switch (incident.kind) {
       case 'brokerError': {
         const forget = core.intercept(incident.api, (request) => {
           forget()
@@ -108,6 +119,19 @@ export class Incidents {
         })
       }
     }
+  }
+
+  /** It knows of nothing and nobody is told; connections that exist fall silent. */
+  #separate(incident: Incident & { forMs: number }, random: SeededRandom, nodes: readonly number[]): void {
+    const { network, clock, trace } = this.#parts
+    const app = this.#victim(random)
+    if (app === undefined || this.#isOver) return
+    for (const node of nodes) network.separate(app.name, node)
+    clock.setTimer(incident.forMs, () => {
+      for (const node of nodes) network.join(app.name, node)
+    })
+    const what = `${app.name} and nodes ${nodes.join(', ')} for ${incident.forMs} ms`
+    trace.add({ kind: 'fault', fault: incident.kind, what })
   }
 
   #victim(random: SeededRandom): AppUnderTest | undefined {

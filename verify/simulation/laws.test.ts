@@ -3,124 +3,25 @@
 
 import { describe, expect, test } from 'vitest'
 import { laws, violationsOf } from './laws.ts'
-import { type Fate, groupName, type MarkedFailure, type Terms, topicName, type TraceEvent } from './trace.ts'
-
-const terms: Terms = {
-  order: 'key',
-  concurrency: 2,
-  whileRetrying: 'overtake',
-  attemptsMax: 3,
-  filtersEvery: 0,
-  attemptTimeoutMs: 2_000,
-  abortGraceMs: 500,
-  drainAtStopMs: 20_000,
-  drainBoundMs: 60_000,
-  isCalm: true,
-}
-
-type Unstamped<E> = E extends unknown ? Omit<E, 'atMs'> : never
-type Told = Unstamped<TraceEvent> & { readonly atMs?: number }
-
-/** A millisecond passes between two events that say nothing else. */
-function story(...told: readonly Told[]): TraceEvent[] {
-  let nowMs = 0
-  return told.map((event) => {
-    nowMs = event.atMs ?? nowMs + 1
-    return { ...event, atMs: nowMs }
-  })
-}
-
-const delayTopic = `${groupName}.${topicName}.retry.2s`
-const deadLetters = `${groupName}.${topicName}.dlq`
-const source = (offset: number) => ({ topic: topicName, partition: 0, offset })
-
-const appended = (offset: number, key: string | null = 'k', fate: Fate = 'fine'): Told => ({
-  kind: 'appended',
-  ...source(offset),
-  key,
-  fate,
-})
-/** A copy of the record in a topic of ours. */
-const stored = (
-  offset: number,
-  of: number,
-  more: { topic?: string; attempts?: number; dueMs?: number; ripeMs?: number; atMs?: number; key?: string } = {},
-): Told => ({
-  kind: 'stored',
-  end: more.topic === deadLetters ? 'deadLettered' : 'retried',
-  key: 'k',
-  source: source(of),
-  attempts: 1,
-  dueMs: 0,
-  ripeMs: 0,
-  topic: delayTopic,
-  partition: 0,
-  offset,
-  ...more,
-})
-const began = (
-  run: number,
-  offset: number,
-  more: { machine?: string; attempt?: number; atMs?: number; topic?: string; of?: number } = {},
-): Told => {
-  const { of = offset, ...rest } = more
-  return { kind: 'began', machine: 'b', attempt: 1, ...source(offset), source: source(of), run, ...rest }
-}
-const ended = (
-  run: number,
-  offset: number,
-  more: { result?: 'done' | 'failed'; machine?: string; atMs?: number; topic?: string } = {},
-): Told => ({ kind: 'ended', machine: 'b', result: 'done', ...source(offset), run, ...more })
-const committed = (
-  offset: number,
-  marks: { finished?: readonly number[]; failed?: readonly MarkedFailure[]; topic?: string } = {},
-): Told => ({ kind: 'committed', finished: [], failed: [], ...source(offset), ...marks })
-const asked = (machine = 'b'): Told => ({ kind: 'asked', machine })
-const handedOff = (offset: number, topic = topicName): Told => ({
-  kind: 'handedOff',
-  machine: 'b',
-  ...source(offset),
-  topic,
-})
-const life = (kind: 'switchedOn' | 'started' | 'crashed' | 'stopping', machine = 'b', atMs?: number): Told => ({
-  kind,
-  machine,
-  ...(atMs === undefined ? {} : { atMs }),
-})
-const stopped = (clean = true, atMs?: number): Told => ({
-  kind: 'stopped',
-  machine: 'b',
-  clean,
-  uncommitted: 0,
-  ...(atMs === undefined ? {} : { atMs }),
-})
-const left = (machine = 'b'): Told => ({ kind: 'left', machine, topic: topicName, partition: 0 })
-const announced = (
-  offset: number,
-  dueMs: number | null,
-  more: { attempt?: number; topic?: string; machine?: string } = {},
-): Told => ({
-  kind: 'retryAnnounced',
-  machine: 'b',
-  attempt: 1,
-  ...source(offset),
-  dueMs,
-  ...more,
-})
-/** An attempt that fails at once, and when the next one may be made. */
-const failed = (
-  run: number,
-  offset: number,
-  dueMs: number | null,
-  more: { attempt?: number; topic?: string; of?: number; machine?: string } = {},
-): readonly Told[] => {
-  const { attempt = 1, of = offset, ...where } = more
-  return [
-    began(run, offset, { attempt, of, ...where }),
-    ended(run, offset, { result: 'failed', ...where }),
-    announced(offset, dueMs, { attempt, ...where }),
-  ]
-}
+import {
+  terms,
+  story,
+  delayTopic,
+  deadLetters,
+  appended,
+  stored,
+  began,
+  ended,
+  committed,
+  asked,
+  handedOff,
+  life,
+  stopped,
+  left,
+  announced,
+  failed,
+} from './story.fixture.ts'
+import { type TraceEvent } from './trace.ts'
 
 /** By law: stories that break it, each with what makes it unlawful. */
 const unlawful: Readonly<Record<string, readonly (readonly [what: string, events: readonly TraceEvent[]])[]>> = {
@@ -273,6 +174,10 @@ const unlawful: Readonly<Record<string, readonly (readonly [what: string, events
         ...[appended(0), ...failed(1, 0, 0), ...failed(2, 0, 0, { attempt: 2 }), ...failed(3, 0, 0, { attempt: 3 })],
         ...[...failed(4, 0, 0, { attempt: 4 }), ...failed(5, 0, 0, { attempt: 5 })],
       ),
+    ],
+    [
+      'another attempt of what was hopeless',
+      story(appended(0, 'k', 'hopeless 1'), ...failed(1, 0, 0), began(2, 0, { attempt: 2 })),
     ],
     [
       'a message that comes from elsewhere than its headers say',

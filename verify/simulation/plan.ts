@@ -53,7 +53,7 @@ export type HandlerPlan = {
 export type Incident = { readonly atMs: number } & (
   | { readonly kind: 'leaderMoved' | 'coordinatorMoved' }
   | { readonly kind: 'memberExpired' }
-  | { readonly kind: 'nodeDown' | 'unreachable'; readonly forMs: number }
+  | { readonly kind: 'nodeDown' | 'unreachable' | 'isolated'; readonly forMs: number }
   | { readonly kind: 'controlBatch' | 'calendarJump' }
   /** Topics of ours take nothing. */
   | { readonly kind: 'produceRefused'; readonly code: number; readonly forMs: number }
@@ -62,6 +62,8 @@ export type Incident = { readonly atMs: number } & (
   | { readonly kind: 'brokerError'; readonly api: 'OffsetCommit' | 'Heartbeat' | 'OffsetFetch'; readonly code: number }
 )
 
+/** Short, so that topics of ours that refuse appends for a while make hand-offs fail. */
+export const deliveryTimeoutMs = 6_000
 export const attemptTimeoutMs = 2_000
 export const abortGraceMs = 500
 const drainAtStopMs = 20_000
@@ -86,6 +88,7 @@ export function drawPlan(seed: number, random: SeededRandom): Plan {
   const handler = drawHandler(random.stream('handler'))
   const filtersEvery = random.pick([0, 0, 7])
   const drainBoundMs = recoveryMs + workFactor * workMs(batches, handler, retries)
+  const guest = drawGuest(random.stream('guest'), faultsEndMs)
   const { whileRetrying, attemptsMax } = retries
   const times = { attemptTimeoutMs, abortGraceMs, drainAtStopMs, drainBoundMs }
   return {
@@ -103,11 +106,11 @@ export function drawPlan(seed: number, random: SeededRandom): Plan {
     handler,
     retries,
     network: drawNetwork(random.stream('network'), isRough),
-    incidents: isRough ? drawIncidents(random.stream('incidents'), faultsEndMs) : [],
+    incidents: isRough ? drawIncidents(random.stream('incidents'), faultsEndMs, guest) : [],
     crashAtMs,
     restartAfterMs,
     handoverAtMs: random.chance(0.4) ? handoverAtMs : null,
-    guest: drawGuest(random.stream('guest'), faultsEndMs),
+    guest,
     healAtMs: faultsEndMs,
     terms: { order, concurrency, whileRetrying, attemptsMax, filtersEvery, ...times, isCalm: !isRough },
   }
@@ -188,8 +191,8 @@ function drawNetwork(random: SeededRandom, isRough: boolean): NetworkConditions 
   }
 }
 
-function drawIncidents(random: SeededRandom, untilMs: number): Incident[] {
-  return Array.from({ length: random.integer(0, 9) }, (): Incident => {
+function drawIncidents(random: SeededRandom, untilMs: number, guest: Plan['guest']): Incident[] {
+  const drawn = Array.from({ length: random.integer(0, 9) }, (): Incident => {
     const atMs = random.integer(0, untilMs)
     const kind = random.pick([
       'leaderMoved',
@@ -207,12 +210,25 @@ function drawIncidents(random: SeededRandom, untilMs: number): Incident[] {
     ] as const)
     const forMs = random.integer(100, 8_000)
     if (kind === 'nodeDown' || kind === 'unreachable') return { atMs, kind, forMs }
-    // Unknown topic, no leader, another leader, timed out, too few replicas, the same after the append.
-    if (kind === 'produceRefused') return { atMs, kind, forMs, code: random.pick([3, 5, 6, 7, 19, 20]) }
+    // Unknown topic, no leader, another leader, timed out, too few replicas, the same after the append; and one that no
+    // producer tries again by itself: not allowed.
+    if (kind === 'produceRefused') return { atMs, kind, forMs, code: random.pick([3, 5, 6, 7, 19, 20, 29, 29]) }
     if (kind !== 'brokerError') return { atMs, kind }
     // Loading, not available, not coordinator, rebalance in progress, illegal generation.
     const api = random.pick(['OffsetCommit', 'OffsetCommit', 'Heartbeat', 'OffsetFetch'] as const)
     const code = api === 'OffsetFetch' ? random.pick([14, 15, 16]) : random.pick([14, 15, 16, 22, 27])
     return { atMs, kind, api, code }
-  }).toSorted((one, other) => one.atMs - other.atMs)
+  })
+  // Most histories hand nothing off at a moment drawn at random, so some get their refusal while they do.
+  if (random.chance(0.3)) {
+    const early = { atMs: random.integer(0, untilMs / 2), forMs: random.integer(2_000, 8_000) }
+    drawn.push({ ...early, kind: 'produceRefused', code: random.pick([5, 19, 29]) })
+  }
+  // One of two members hears of nothing for longer than its session lasts, and has records left: R5 must stop it.
+  const isIsolated = random.chance(0.3)
+  const isolation = { atMs: random.integer(0, 4_000), forMs: random.integer(5_500, 15_000) }
+  if (isIsolated && guest !== null) {
+    drawn.push({ kind: 'isolated', atMs: guest.fromMs + isolation.atMs, forMs: isolation.forMs })
+  }
+  return drawn.toSorted((one, other) => one.atMs - other.atMs)
 }

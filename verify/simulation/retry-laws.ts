@@ -1,7 +1,7 @@
 /** Laws of retries: when an attempt may start, how attempts are counted over all the places that a record comes to, and who
  *  becomes a dead letter. */
 
-import { type Began, Knowledge, type Law, type Stored } from './law.ts'
+import { type Began, type Entry, Knowledge, type Law, type Stored } from './law.ts'
 import { addressOf, type At, placeNameOf, type TraceEvent } from './trace.ts'
 
 /** Times in headers are whole milliseconds. */
@@ -80,6 +80,12 @@ class Hands {
   }
 }
 
+/** The attempt that says that no further one can help. */
+function hopelessFrom(entry: Entry | undefined): number {
+  const [kind, from] = (entry?.fate ?? 'fine').split(' ')
+  return kind === 'hopeless' ? Number(from) : Infinity
+}
+
 const attemptsCountOn: Law = {
   name: 'attempts-count-on',
   rule: 'R18, R19: attempts of a record are counted over all places; only what no commit told is forgotten',
@@ -102,7 +108,8 @@ const attemptsCountOn: Law = {
       if (!isNext) broken.push(`${named(event)}, which nothing counts up to`)
       const marked = knowledge.of(event)?.failed.find(({ offset }) => offset === event.offset)?.attempts ?? 0
       if (event.attempt <= marked) broken.push(`${named(event)}, after ${marked} were committed`)
-      if (event.attempt > attemptsMax + hands.changes(event.source)) broken.push(`${named(event)}, of ${attemptsMax}`)
+      const limit = Math.min(attemptsMax, hopelessFrom(records.entries.get(address)))
+      if (event.attempt > limit + hands.changes(event.source)) broken.push(`${named(event)}, of ${limit}`)
     }
     return broken
   },

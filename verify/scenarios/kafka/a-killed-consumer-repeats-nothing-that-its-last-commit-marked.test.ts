@@ -43,8 +43,9 @@ describeOnKafka('a consumer that is killed twenty times', (bootstrap) => {
     const start = (): Promise<WishingProcess> =>
       consumers.start({
         app: { kafka: bootstrap, group, commitInterval: '50ms' },
-        topic: name,
-        consume: { concurrency: 32, retry: { inPlace, delays: ['500ms'] }, deadLetters: false },
+        subscriptions: [
+          { topic: name, consume: { concurrency: 32, retry: { inPlace, delays: ['500ms'] }, deadLetters: false } },
+        ],
       })
 
     const snapshots: Snapshot[] = []
@@ -60,7 +61,7 @@ describeOnKafka('a consumer that is killed twenty times', (bootstrap) => {
     }
     const doneByTheKilled = placesDone(consumers.attempts())
     const last = await start()
-    await untilAllIsCommitted(last, () => lookAt(bootstrap, group, [name, delayed]))
+    await consumers.untilAllIsCommitted(bootstrap, group, [name, delayed])
     expect(await last.stop(15_000)).toEqual({ code: 0, signal: null })
 
     expect(doneByTheKilled.size).toBeLessThan(count)
@@ -108,15 +109,6 @@ async function lookAt(bootstrap: string, group: string, topics: readonly string[
     }
   }
   return snapshot
-}
-
-async function untilAllIsCommitted(child: WishingProcess, look: () => Promise<Snapshot>): Promise<void> {
-  for (;;) {
-    const commits = countOf(child.told.lines, 'commit.acknowledged')
-    const snapshot = await look()
-    if ([...snapshot.values()].every(({ offset, end }) => Math.max(offset, 0) === end)) return
-    await child.told.until((lines) => countOf(lines, 'commit.acknowledged') > commits)
-  }
 }
 
 async function copiesIn(bootstrap: string, delayed: string): Promise<Map<string, Copy[]>> {

@@ -6,6 +6,8 @@ import { join } from 'node:path'
 import { type AttemptLine, type WishingConsumer } from '../../fixtures/wishes.ts'
 import { type RunningProcess, startProcess } from '../../processes.ts'
 import { Diary } from '../consumer-world.ts'
+import { endOffsets } from '../kafka-world.ts'
+import { committedTexts } from './foreign-tools.ts'
 
 const program = join(import.meta.dirname, '../../fixtures/wishing-consumer.ts')
 
@@ -19,6 +21,8 @@ export type WishingProcess = RunningProcess & { readonly told: Diary<string> }
 export class WishingConsumers {
   readonly #folder = mkdtempSync(join(tmpdir(), 'holdfast-wishing-'))
   readonly #started: WishingProcess[] = []
+  /** What all of them print, in the order in which it came. */
+  readonly told = new Diary<string>()
 
   /** Resolves when it has a partition. */
   async start(given: Omit<WishingConsumer, 'file'>): Promise<WishingProcess> {
@@ -31,7 +35,10 @@ export class WishingConsumers {
       // Most of a start is the reading of sources, and some tests start twenty of them.
       env: { NODE_COMPILE_CACHE: join(this.#folder, 'compiled') },
       readyLine: /^partition.assigned/,
-      onLine: (line) => told.note(line),
+      onLine: (line) => {
+        told.note(line)
+        this.told.note(line)
+      },
     })
     const started = { ...running, told }
     this.#started.push(started)
@@ -47,6 +54,21 @@ export class WishingConsumers {
       const lines = readFileSync(file, 'utf8').split('\n').slice(0, -1)
       return lines.map((line) => ({ ...(JSON.parse(line) as AttemptLine), life }))
     })
+  }
+
+  /** Asks again after every commit until everything that is in the topics is committed. */
+  async untilAllIsCommitted(bootstrap: string, group: string, topics: readonly string[]): Promise<void> {
+    for (;;) {
+      const commits = countOf(this.told.lines, 'commit.acknowledged')
+      const committed = await committedTexts(bootstrap, group, topics)
+      const ends = await Promise.all(
+        topics.map(async (name) =>
+          [...(await endOffsets(bootstrap, name))].map(([at, end]) => [`${name}/${at}`, end] as const),
+        ),
+      )
+      if (ends.flat().every(([at, end]) => Math.max(committed.get(at)?.offset ?? -1, 0) === end)) return
+      await this.told.until((lines) => countOf(lines, 'commit.acknowledged') > commits)
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,7 +1,8 @@
 /** How partitions are given back: the last commit before a rejoin, and everything between a stop and its end. */
 import { describe, expect, test } from 'vitest'
-import { failCommit, flowOf, runningOf } from './engine-parts.fixture.ts'
+import { failCommit, flowOf, orders0, runningOf } from './engine-parts.fixture.ts'
 import { chunkOf, MemberRig, offsets, type TestRecord } from './member-rig.fixture.ts'
+import { RetryRig } from './retry-rig.fixture.ts'
 import { type RecordedEffect } from './recorded.fixture.ts'
 
 const keyedRecords = [
@@ -299,6 +300,19 @@ describe('a stop', () => {
     expect(names).toContain('drained')
     expect(names).not.toContain('join')
   })
+})
+
+test('a stop that waits for a handler while the member joins again is not woken all the time', () => {
+  const rig = new RetryRig({}, { protocol: 'cooperative' }).own([orders0])
+  rig.bring(orders0, offsets(0))
+  rig.step({ kind: 'partitionsChanged', reason: 'test' })
+  rig.step({ kind: 'drain', drainMs: 20_000 })
+  let ticks = 0
+  for (const untilMs = rig.nowMs + 15_000; rig.nowMs < untilMs; ticks++) {
+    rig.nowMs = Math.min(untilMs, Math.max(rig.nowMs + 1, rig.flow.nextWakeMs))
+    rig.step({ kind: 'tick' })
+  }
+  expect(ticks).toBeLessThan(50)
 })
 
 describe('the end', () => {

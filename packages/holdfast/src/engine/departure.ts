@@ -144,8 +144,9 @@ export class Departure<R> {
     if (nowMs >= this.#drainUntilMs && !this.#hasAborted) this.#abort(nowMs, effects)
     const leaving = this.#leaving()
     const isDrained = leaving.every((flow) => flow.isDrained)
-    if (!isDrained && nowMs < this.#drainUntilMs) return
+    // Also while something runs: a time that has passed must wake nobody again.
     if (nowMs >= (this.#rejoinUntilMs ?? Infinity)) this.#rejoinUntilMs = null
+    if (!isDrained && nowMs < this.#drainUntilMs) return
     // A cooperative member that is joining again must be back in the group to commit.
     const mustJoin = !this.#member.membership.isMember && leaving.some((flow) => flow.isDirty)
     if (mustJoin && this.#rejoinUntilMs !== null) return

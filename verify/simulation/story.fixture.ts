@@ -1,0 +1,121 @@
+/** Words to tell a story with, by hand: what a trace of it would hold. Whatever is not said is about record `k` of partition 0
+ *  of the source, and machine `b`. */
+
+import { type Fate, groupName, type MarkedFailure, type Terms, topicName, type TraceEvent } from './trace.ts'
+
+export const terms: Terms = {
+  order: 'key',
+  concurrency: 2,
+  whileRetrying: 'overtake',
+  attemptsMax: 3,
+  filtersEvery: 0,
+  attemptTimeoutMs: 2_000,
+  abortGraceMs: 500,
+  drainAtStopMs: 20_000,
+  drainBoundMs: 60_000,
+  isCalm: true,
+}
+
+type Unstamped<E> = E extends unknown ? Omit<E, 'atMs'> : never
+export type Told = Unstamped<TraceEvent> & { readonly atMs?: number }
+
+/** A millisecond passes between two events that say nothing else. */
+export function story(...told: readonly Told[]): TraceEvent[] {
+  let nowMs = 0
+  return told.map((event) => {
+    nowMs = event.atMs ?? nowMs + 1
+    return { ...event, atMs: nowMs }
+  })
+}
+
+export const delayTopic = `${groupName}.${topicName}.retry.2s`
+export const deadLetters = `${groupName}.${topicName}.dlq`
+export const source = (offset: number) => ({ topic: topicName, partition: 0, offset })
+
+export const appended = (offset: number, key: string | null = 'k', fate: Fate = 'fine'): Told => ({
+  kind: 'appended',
+  ...source(offset),
+  key,
+  fate,
+})
+/** A copy of the record in a topic of ours. */
+export const stored = (
+  offset: number,
+  of: number,
+  more: { topic?: string; attempts?: number; dueMs?: number; ripeMs?: number; atMs?: number; key?: string } = {},
+): Told => ({
+  kind: 'stored',
+  end: more.topic === deadLetters ? 'deadLettered' : 'retried',
+  key: 'k',
+  source: source(of),
+  attempts: 1,
+  dueMs: 0,
+  ripeMs: 0,
+  topic: delayTopic,
+  partition: 0,
+  offset,
+  ...more,
+})
+export const began = (
+  run: number,
+  offset: number,
+  more: { machine?: string; attempt?: number; atMs?: number; topic?: string; of?: number } = {},
+): Told => {
+  const { of = offset, ...rest } = more
+  return { kind: 'began', machine: 'b', attempt: 1, ...source(offset), source: source(of), run, ...rest }
+}
+export const ended = (
+  run: number,
+  offset: number,
+  more: { result?: 'done' | 'failed'; machine?: string; atMs?: number; topic?: string } = {},
+): Told => ({ kind: 'ended', machine: 'b', result: 'done', ...source(offset), run, ...more })
+export const committed = (
+  offset: number,
+  marks: { finished?: readonly number[]; failed?: readonly MarkedFailure[]; topic?: string } = {},
+): Told => ({ kind: 'committed', finished: [], failed: [], ...source(offset), ...marks })
+export const asked = (machine = 'b'): Told => ({ kind: 'asked', machine })
+export const handedOff = (offset: number, topic = topicName): Told => ({
+  kind: 'handedOff',
+  machine: 'b',
+  ...source(offset),
+  topic,
+})
+export const life = (kind: 'switchedOn' | 'started' | 'crashed' | 'stopping', machine = 'b', atMs?: number): Told => ({
+  kind,
+  machine,
+  ...(atMs === undefined ? {} : { atMs }),
+})
+export const stopped = (clean = true, atMs?: number): Told => ({
+  kind: 'stopped',
+  machine: 'b',
+  clean,
+  uncommitted: 0,
+  ...(atMs === undefined ? {} : { atMs }),
+})
+export const left = (machine = 'b'): Told => ({ kind: 'left', machine, topic: topicName, partition: 0 })
+export const announced = (
+  offset: number,
+  dueMs: number | null,
+  more: { attempt?: number; topic?: string; machine?: string } = {},
+): Told => ({
+  kind: 'retryAnnounced',
+  machine: 'b',
+  attempt: 1,
+  ...source(offset),
+  dueMs,
+  ...more,
+})
+/** An attempt that fails at once, and when the next one may be made. */
+export const failed = (
+  run: number,
+  offset: number,
+  dueMs: number | null,
+  more: { attempt?: number; topic?: string; of?: number; machine?: string } = {},
+): readonly Told[] => {
+  const { attempt = 1, of = offset, ...where } = more
+  return [
+    began(run, offset, { attempt, of, ...where }),
+    ended(run, offset, { result: 'failed', ...where }),
+    announced(offset, dueMs, { attempt, ...where }),
+  ]
+}
