@@ -62,8 +62,9 @@ export class Consumer {
     return this.#member?.status(this.topic) ?? null
   }
 
-  /** Resolves with the partitions that this process owns, as soon as it has joined and knows where to start. Rejects with
-   *  NOT_STARTED or, when the app stops first, STOPPED. */
+  /** Resolves with the partitions that this process owns, as soon as it has joined and knows where to start. That may be
+   *  none: with more members than partitions, and in a cooperative group at first, until the others have given theirs back
+   *  (`partition.assigned` tells). Rejects with NOT_STARTED or, when the app stops first, STOPPED. */
   async assigned(): Promise<readonly TopicPartition[]> {
     return this.#running().assigned(this.topic)
   }

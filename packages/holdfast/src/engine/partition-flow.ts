@@ -88,7 +88,7 @@ export class PartitionFlow<R> {
   unreadable: string | null = null
   heldBytes = 0
   /** Of a delay topic: how much may be held of it. */
-  windowBytesMax = Infinity
+  windowBytesMax: number = Infinity
   running = 0
   parked = 0
   /** Records of a delay topic that are not due. */
