@@ -53,8 +53,10 @@ async function strangerFacts(wire: Wire, sheet: FactSheet): Promise<void> {
 async function wrongFacts(wire: Wire, sheet: FactSheet): Promise<void> {
   const { name } = await createTopic(wire, 'wrong')
   const compacted = await createTopic(wire, 'keys', 1, { 'cleanup.policy': 'compact' })
+  const lonely = await createTopic(wire, 'lonely', 1, { 'min.insync.replicas': '2' })
   const stamped = await createTopic(wire, 'stamped', 1, { 'message.timestamp.type': 'LogAppendTime' })
   const batch = (value = 'x'): Buffer => encodeRecords(name, [{ value }])
+  sheet.saw('one replica on a topic with min.insync.replicas=2', brief(await produce(wire, lonely.name, batch())))
   const flipped = batch()
   flipped.writeInt32BE(flipped.readInt32BE(crcAt) ^ 1, crcAt)
   sheet.saw('a batch with a wrong CRC', brief(await produce(wire, name, flipped)))
