@@ -67,6 +67,7 @@ export const layers: readonly Layer[] = [
   { name: 'dashboard', at: 'packages/dashboard/src/', layers: [], packages: ['*'] },
   { name: 'cli', at: 'packages/cli/src/', layers: [], packages: ['*'] },
   { name: 'facts', at: 'verify/facts/', layers: ['verify', 'scripts'], packages: ['*'] },
+  { name: 'bench', at: 'verify/bench/', layers: ['*'], packages: ['*'] },
   { name: 'judge', at: 'verify/judge/', layers: [], packages: ['*'] },
   { name: 'demo', at: 'demo/', layers: ['judge', 'verify', 'scripts'], packages: ['*'] },
   { name: 'examples', at: 'examples/', layers: ['verify'], packages: ['*'] },
@@ -78,12 +79,12 @@ export const layers: readonly Layer[] = [
 const reserved: readonly { readonly package: RegExp; readonly only: readonly string[]; readonly reason: string }[] = [
   {
     package: /^@platformatic\/kafka$/,
-    only: ['client', 'facts'],
-    reason: 'the Kafka client stays behind the port, in kafka/platformatic/',
+    only: ['client', 'facts', 'bench'],
+    reason: 'the Kafka client stays behind the port, in kafka/platformatic/; benchmarks are compared with it',
   },
   {
     package: /^(holdfast|@holdfast\/.*)(\/.*)?$/,
-    only: ['testing', 'integrations', 'dashboard', 'cli', 'demo', 'examples', 'scripts', 'verify'],
+    only: ['testing', 'integrations', 'dashboard', 'cli', 'demo', 'examples', 'scripts', 'verify', 'bench'],
     reason: 'the judge and the layers below the public entry know nothing of Holdfast as a package',
   },
 ]
