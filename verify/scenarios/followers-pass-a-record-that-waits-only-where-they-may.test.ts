@@ -9,7 +9,8 @@ const orders = topic('orders')
 const of = (key: string) => (value: string) => ({ key, value })
 const [ann, bob] = [of('ann'), of('bob')]
 const records = [ann('bad'), bob('b1'), ann('a1'), bob('b2'), ann('a2')]
-const thrice = ({ what, attempt }: Tried): Error | undefined => (what === 'bad' && attempt < 3 ? new Error('away') : undefined)
+const thrice = ({ what, attempt }: Tried): Error | undefined =>
+  what === 'bad' && attempt < 3 ? new Error('away') : undefined
 
 type Row = readonly [string, ConsumeOptions<Uint8Array>, orderOfAnn: readonly string[], othersWait: boolean]
 

@@ -89,7 +89,9 @@ test('the partition stands still when attempts are used up, says why, and the ot
   const lines: string[] = []
   await using app = createHoldfast({ ...testApp, kafka: kafka.bootstrap, log: collector(lines) })
   const retry = { inPlace: ['1ms'] as const }
-  const consumer = app.consume(topic('orders'), { retry, deadLetters: false }, ({ partition }) => failures[partition]?.fail())
+  const consumer = app.consume(topic('orders'), { retry, deadLetters: false }, ({ partition }) =>
+    failures[partition]?.fail(),
+  )
   const told: unknown[] = []
   app.on('attempt.failed', ({ error }) => void told.push(error))
   for (let partition = 0; partition < partitions; partition++) append(kafka, 'orders', 1, partition)

@@ -22,9 +22,13 @@ test.each([
   await using kafka = await EmbeddedKafka.start({ topics: { orders: 2 } })
   await using app = createHoldfast({ ...testApp, kafka: kafka.bootstrap })
   const handled: string[] = []
-  const consumer = app.consume(of, { retry: { inPlace: ['1ms', '1ms'] }, deadLetters: false }, ({ partition, offset }) => {
-    handled.push(`${partition}/${offset}`)
-  })
+  const consumer = app.consume(
+    of,
+    { retry: { inPlace: ['1ms', '1ms'] }, deadLetters: false },
+    ({ partition, offset }) => {
+      handled.push(`${partition}/${offset}`)
+    },
+  )
   append(kafka, 'orders', [{ value: good }, { value }, { value: good }])
   append(kafka, 'orders', [{ value: good }], 1)
   const failures: unknown[] = []
@@ -42,9 +46,7 @@ test.each([
   expect(failures).toHaveLength(1)
   expect(handled).not.toContain('0/1')
   expect(handled).toEqual(expect.arrayContaining(['0/0', '1/0', '1/1']))
-  expect(consumer.explain()[0]).toMatch(
-    /^orders\/0: offset 1 holds the commit .* failed once, last with HoldfastError/,
-  )
+  expect(consumer.explain()[0]).toMatch(/^orders\/0: offset 1 holds the commit .* failed once, last with HoldfastError/)
   expect(app.health()).toMatchObject({ live: false, ready: true })
   await app.stop()
   expect(committedOffset(kafka, 'billing', 'orders')).toBe(1)

@@ -1,7 +1,13 @@
 /** Reads a record of a dead-letter topic: its headers say why it died, its value is decoded as far as it can be. A dead letter
  *  is there to be looked at, so nothing about it is a failure, not even headers that are missing. */
 import { HoldfastError } from '../model/errors.ts'
-import { type HandedOff, headerNames, readHandedOff, valueTooLarge, withoutOursOfDeadLetter } from '../model/handed-off.ts'
+import {
+  type HandedOff,
+  headerNames,
+  readHandedOff,
+  valueTooLarge,
+  withoutOursOfDeadLetter,
+} from '../model/handed-off.ts'
 import { Message, type ValueDecoder } from '../model/message.ts'
 import { type KafkaRecord } from '../model/record.ts'
 import { type TopicPartition } from '../model/topic-partition.ts'
