@@ -5,6 +5,7 @@ import { testKit, type TestKit } from 'holdfast/testing'
 import { expect, test } from 'vitest'
 import {
   Diary,
+  type Fails,
   headersOf,
   nextEvent,
   noting,
