@@ -122,6 +122,19 @@ describe('a write that fails', () => {
     expect(rig.fetches.length).toBe(fetches + 1)
   })
 
+  test('keeps nobody parked for ever: a retry that falls due meanwhile starts once writes get through', () => {
+    const rig = new RetryRig({ inPlaceDelaysMs: [1_000, 1_000], parkedRecordsMax: 1, deadLetters }).own([orders0])
+    rig.bring(orders0, offsets(0, 1))
+    rig.end(0, 'failed')
+    rig.end(1, 'failed', new NonRetriableError('no'))
+    rig.failWrite(1)
+    rig.advance(600)
+    expect([...rig.running.keys()]).toEqual([])
+    rig.advance(5_000)
+    rig.stored(1)
+    expect([...rig.running.keys()]).toEqual([0])
+  })
+
   test('is repeated one record at a time and at most once a second, and after a success all are written', () => {
     const rig = new RetryRig().own([orders0])
     rig.bring(orders0, offsets(0, 1, 2))

@@ -395,6 +395,8 @@ export class MemberFlow<R> {
       for (const entry of flow.takeWithheld()) subscription.enqueue(entry)
       this.#fetches.changed()
     }
+    // A retry that fell due while nothing might start is what keeps parking full: the pause would never end by itself.
+    for (const entry of flow.takeStartable()) subscription.enqueue(entry)
     const pressure = flow.pressure()
     if (pressure === 'begins' && flow.pause('pressure')) this.#tellPaused(flow, 'pressure')
     if (pressure === 'ends' && flow.resume('pressure')) {

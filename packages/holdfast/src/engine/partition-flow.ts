@@ -280,6 +280,15 @@ export class PartitionFlow<R> {
     return this.delayMs === null ? this.settings.bufferedRecordsMax : windowRecordsMax
   }
 
+  /** Hands back those kept entries that may start now, although others may not. */
+  takeStartable(): readonly Entry<R>[] {
+    if (this.#withheld.length === 0) return this.#withheld
+    const withheld = this.takeWithheld()
+    const startable: Entry<R>[] = []
+    for (const entry of withheld) (this.mayStart(entry) ? startable : this.#withheld).push(entry)
+    return startable
+  }
+
   /** Hands the kept entries back after the partition moved again. */
   takeWithheld(): readonly Entry<R>[] {
     const withheld = this.#withheld
