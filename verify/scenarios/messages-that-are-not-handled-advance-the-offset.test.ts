@@ -53,9 +53,13 @@ test.each([
   await using kafka = await EmbeddedKafka.start({ topics: { orders: 1 } })
   await using app = createHoldfast({ ...testApp, kafka: kafka.bootstrap })
   const handled: number[] = []
-  const consumer = app.consume(orders, { filter, retry: { inPlace: ['1ms', '1ms'] } }, ({ offset }) => {
-    handled.push(offset)
-  })
+  const consumer = app.consume(
+    orders,
+    { filter, retry: { inPlace: ['1ms', '1ms'] }, deadLetters: false },
+    ({ offset }) => {
+      handled.push(offset)
+    },
+  )
   append(kafka, 'orders', [{ value: '{}' }])
   const blocked = nextEvent(app, 'partition.blocked')
 

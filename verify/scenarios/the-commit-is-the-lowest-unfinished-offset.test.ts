@@ -18,14 +18,14 @@ const rows: readonly Row[] = [
     committed: 49,
     received: [49, 99, 100],
     done: [99, 100],
-    expected: undefined,
+    expected: 49,
   },
   {
     title: 'an unfinished record directly below the done ones',
     committed: 99,
     received: [99, 100],
     done: [100],
-    expected: undefined,
+    expected: 99,
   },
   {
     title: 'done records, then a gap, then an unfinished one',

@@ -47,7 +47,7 @@ export class Departure<R> {
   #rejoinUntilMs: number | null = null
   #hasAborted = false
   #isDrainedTold = false
-  /** What ended and was lost, uncommitted, since the stop began: it counts as ours to the end. */
+  /** What ended and was lost, uncommitted, or was cut short since the stop began: it counts as ours to the end. */
   #lostUncommitted = 0
 
   constructor(member: DepartureParts<R>) {
@@ -85,6 +85,11 @@ export class Departure<R> {
     const all = this.#member.ownerships.all()
     const revoked = this.#revoked
     return revoked === null ? all : all.filter((flow) => revoked.has(flow))
+  }
+
+  /** An attempt was told to end and did: it is made again, by whoever reads its record next. */
+  cutShort(): void {
+    if (this.isEnding) this.#lostUncommitted += 1
   }
 
   /** A rebalance wants everything back. */

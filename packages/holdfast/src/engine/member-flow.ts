@@ -309,6 +309,7 @@ export class MemberFlow<R> {
       // We ended it, it did not fail: the next owner owes it as many attempts as we did.
       entry.attempt -= 1
       entry.owner.parked += 1
+      this.#departure.cutShort()
       this.#effects.attemptFailed(entry, error, null)
       return
     }

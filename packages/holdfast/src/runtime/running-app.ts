@@ -28,7 +28,7 @@ export type RunningAppParts = {
 export type StopResult = {
   /** Everything that ended was committed and nothing was cut short: a restart repeats nothing. */
   readonly clean: boolean
-  /** Records that ended, or only failed so far, without an acknowledged commit that tells of it. */
+  /** Records that ended, only failed so far or were cut short, without an acknowledged commit that tells of it. */
   readonly uncommitted: number
   /** Attempts that were still running when the app gave up on them. */
   readonly abandoned: number
