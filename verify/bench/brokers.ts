@@ -2,6 +2,7 @@
  *  taken for that of the subject. Topics are new for each run and deleted at its end. */
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { findKafka } from '../../demo/brokers.ts'
 import { type KafkaPort, type NodeAddress, type ResponseOf } from '../../packages/holdfast/src/kafka/port.ts'
 import { createSocketPort } from '../../packages/holdfast/src/kafka/socket-port.ts'
@@ -11,8 +12,12 @@ import { batchesOf, type RecordShape } from './records.ts'
 
 const requestTimeoutMs = 30_000
 /** A topic that was just made takes a moment to get its leaders. */
-const leaderWaitMs = 50
-const leaderLooksMax = 200
+const lookEveryMs = 50
+const looksMax = 200
+/** UNKNOWN_TOPIC_OR_PARTITION, LEADER_NOT_AVAILABLE, NOT_LEADER_OR_FOLLOWER */
+const leaderErrors: ReadonlySet<number> = new Set([3, 5, 6])
+const mainOptions = { channel: 'main', timeoutMs: requestTimeoutMs } as const
+const produceOptions = { channel: 'produce', timeoutMs: requestTimeoutMs } as const
 /** Topics in which several benchmarks of one run wrote; more of them would be a leak. */
 const topicsMax = 1_000
 
@@ -82,7 +87,7 @@ class Broker implements BenchBroker {
       await this.#controller(),
       'CreateTopics',
       { topics, timeoutMs: requestTimeoutMs, validateOnly: false },
-      { channel: 'main', timeoutMs: requestTimeoutMs },
+      mainOptions,
     )
     const code = answer.topics[0]?.errorCode
     if (code !== 0) throw new Error(`creating ${name} failed with error ${code}`)
@@ -94,30 +99,30 @@ class Broker implements BenchBroker {
   async fill(topic: string, shape: RecordShape): Promise<void> {
     const leaders = await this.#leadersOf(topic, shape.partitions)
     for (const { partition, records } of batchesOf(shape)) {
-      const answer = await this.#port.call(
-        leaders[partition] as NodeAddress,
-        'Produce',
-        {
-          transactionalId: null,
-          acks: -1,
-          timeoutMs: requestTimeoutMs,
-          topics: [{ name: topic, partitions: [{ index: partition, records }] }],
-        },
-        { channel: 'produce', timeoutMs: requestTimeoutMs },
-      )
-      const code = answer.responses[0]?.partitions[0]?.errorCode
-      if (code !== 0) throw new Error(`writing to ${topic} failed with error ${code}`)
+      await this.#write(topic, partition, records, leaders[partition] as NodeAddress)
     }
+  }
+
+  /** A leader that was just chosen does not know it at once. */
+  async #write(topic: string, index: number, records: Buffer, leader: NodeAddress): Promise<void> {
+    const topics = [{ name: topic, partitions: [{ index, records }] }]
+    const request = { transactionalId: null, acks: -1, timeoutMs: requestTimeoutMs, topics } as const
+    let code: number | undefined
+    for (let attempt = 0; attempt < looksMax; attempt++) {
+      const answer = await this.#port.call(leader, 'Produce', request, produceOptions)
+      code = answer.responses[0]?.partitions[0]?.errorCode
+      if (code === 0) return
+      if (code === undefined || !leaderErrors.has(code)) break
+      await pause(lookEveryMs)
+    }
+    throw new Error(`writing to ${topic} failed with error ${code}`)
   }
 
   async release(): Promise<void> {
     try {
       if (this.isReal && this.#topics.length > 0) {
         const request = { topicNames: this.#topics, timeoutMs: requestTimeoutMs }
-        await this.#port.call(await this.#controller(), 'DeleteTopics', request, {
-          channel: 'main',
-          timeoutMs: requestTimeoutMs,
-        })
+        await this.#port.call(await this.#controller(), 'DeleteTopics', request, mainOptions)
       }
     } finally {
       this.#port.close()
@@ -132,7 +137,7 @@ class Broker implements BenchBroker {
 
   #metadata(topics: readonly string[]): Promise<ResponseOf<'Metadata'>> {
     const request = { topics, allowAutoTopicCreation: false }
-    return this.#port.call(this.#first, 'Metadata', request, { channel: 'main', timeoutMs: requestTimeoutMs })
+    return this.#port.call(this.#first, 'Metadata', request, mainOptions)
   }
 
   async #controller(): Promise<NodeAddress> {
@@ -141,12 +146,12 @@ class Broker implements BenchBroker {
   }
 
   async #leadersOf(topic: string, partitions: number): Promise<NodeAddress[]> {
-    for (let look = 0; look < leaderLooksMax; look++) {
+    for (let look = 0; look < looksMax; look++) {
       const { brokers, topics } = await this.#metadata([topic])
       const ascending = (topics[0]?.partitions ?? []).toSorted((a, b) => a.partitionIndex - b.partitionIndex)
       const leaders = ascending.flatMap(({ leaderId }) => brokers.find(({ nodeId }) => nodeId === leaderId) ?? [])
       if (leaders.length === partitions) return leaders
-      await new Promise((resolve) => setTimeout(resolve, leaderWaitMs))
+      await pause(lookEveryMs)
     }
     throw new Error(`${topic} has no leaders for its ${partitions} partitions`)
   }

@@ -4,6 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
 import { BrokersMissing } from '../../demo/brokers.ts'
+import { PortError } from '../../packages/holdfast/src/kafka/port.ts'
 import { type Bench } from './bench.ts'
 import { benches } from './benches.ts'
 import { publish, resultsFolder, type SavedResult } from './publish.ts'
@@ -49,7 +50,8 @@ async function runBench(bench: Bench, { rounds, records, kafka, json, save }: Op
   try {
     result = await bench.run({ kafka: kafka === true, rounds, records: records ?? null })
   } catch (error) {
-    console.error(error instanceof BrokersMissing ? error.message : error)
+    const isBroker = error instanceof BrokersMissing || error instanceof PortError
+    console.error(isBroker ? `there is no broker to measure on: ${error.message}` : error)
     return exitCodes.broken
   }
   // The load before: during the run it is ours.

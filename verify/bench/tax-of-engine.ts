@@ -8,6 +8,8 @@ import { median, medians, pairedRatio, rounded } from './statistics.ts'
 const orders = ['none', 'partition', 'key'] as const
 const bytes = 100
 const recordsDefault = 307_200
+/** With fewer, cold code is measured and nothing else. */
+const recordsMin = 60_000
 const passes = 4
 /** µs above the bare loop: what we aim at, and where the check fails. */
 const budgets = {
@@ -35,7 +37,7 @@ export async function engineRows(
   { rounds, records }: Pick<BenchOptions, 'rounds' | 'records'>,
   kinds: readonly Kind[] = ['bare', 'engine', 'app'],
 ): Promise<EngineRow[]> {
-  const given = { records: Math.min(records ?? recordsDefault, recordsDefault), passes, bytes }
+  const given = { records: Math.min(Math.max(records ?? recordsDefault, recordsMin), recordsDefault), passes, bytes }
   const subjects = kinds.flatMap((kind) =>
     (kind === 'bare' ? [null] : orders).map((order): EngineSubject => {
       const run = (): Promise<EngineCost> => measure('engine', { subject: kind, order: order ?? 'none', ...given })

@@ -80,7 +80,7 @@ async function compare(
       return { name: `holdfast ${order}`, subject: 'holdfast', order, measure: run }
     }),
   ]
-  const what = `${bytes} B, ${of.partitions} partitions`
+  const what = `${bytes} B, ${of.partitions} partition${of.partitions === 1 ? '' : 's'}`
   const found = await interleaved(consumers, rounds, what)
   const raw = found[0] ?? []
   const rows: Row[] = []
