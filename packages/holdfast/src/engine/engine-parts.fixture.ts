@@ -5,6 +5,7 @@ import { type SubscriptionSettings } from '../model/settings.ts'
 import { partitionName } from '../model/topic-partition.ts'
 import { type JoinAnswer } from './effects.ts'
 import { Entry } from './entry.ts'
+import { Turns } from './ready-entries.ts'
 import { chunkOf, type MemberRig, testSubscription, type TestRecord, topicId } from './member-rig.fixture.ts'
 import { type Chunk, PartitionFlow, type RecordView } from './partition-flow.ts'
 
@@ -49,6 +50,7 @@ export function partitionFlow(
     startMark: '',
     delayMs: null,
     inherited: null,
+    turns: new Turns(),
     leftovers: [],
   })
   flow.leader = { nodeId: 1, leaderEpoch: 0, topicId }

@@ -38,6 +38,8 @@ export class Entry<R> {
   /** The ownership of the partition under which it was accepted; over when `owner.isOver` (G5). */
   readonly owner: PartitionFlow<R>
 
+  /** Counts the records that its subscription accepted, over all partitions: who has waited longest. */
+  turn = 0
   state: EntryState = 'queued'
   phase: AttemptPhase = 'none'
   /** Attempts started so far, those of earlier ownerships and in other topics of ours included. */

@@ -230,7 +230,8 @@ export class MemberFlow<R> {
   #open(start: StartPosition, before: number | null): void {
     const subscription = this.subscriptions.get(start.topic)
     if (subscription === undefined) return
-    const flow = this.#ownerships.open(start, subscription.settings, subscription.topics.get(start.topic) ?? null)
+    const { settings, topics, turns } = subscription
+    const flow = this.#ownerships.open(start, settings, topics.get(start.topic) ?? null, turns)
     if (flow.isDirty) this.#commits.rhythm.note(0, this.#nowMs)
     const { group } = this.settings
     if (start.ignoredMarks !== null) {
@@ -389,7 +390,8 @@ export class MemberFlow<R> {
     if (flow.isOver) return
     const subscription = this.subscriptions.get(flow.topic)
     if (subscription === undefined) return
-    if (flow.ledger.size <= flow.bufferedRecordsMax / 2) this.#decode(flow, subscription)
+    // Late enough for slices of some size, early enough that a concurrency near the bound always finds records.
+    if (flow.ledger.size <= flow.bufferedRecordsMax * 0.75) this.#decode(flow, subscription)
     if (flow.needsRetryPause && flow.pause('retry')) this.#tellPaused(flow, 'retry')
     if (!flow.needsRetryPause && flow.unreadable === null && flow.resume('retry')) {
       this.#tellResumed(flow, 'retry')

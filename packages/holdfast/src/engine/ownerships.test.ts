@@ -4,6 +4,7 @@ import { startAt } from '../model/next-offset.ts'
 import { admitted, flowOf, lose, orders0, recordView, runningOf } from './engine-parts.fixture.ts'
 import { chunkOf, MemberRig, noMarks, offsets, testSubscription } from './member-rig.fixture.ts'
 import { Ownerships } from './ownerships.ts'
+import { Turns } from './ready-entries.ts'
 import { subscriptionStatus } from './status.ts'
 
 const atZero = {
@@ -30,8 +31,13 @@ describe('pauses', () => {
 
   test('a pause and its end concern one topic', () => {
     const ownerships = new Ownerships(recordView)
-    const orders = ownerships.open(atZero, testSubscription, null)
-    const refunds = ownerships.open({ ...atZero, topic: 'refunds' }, { ...testSubscription, topic: 'refunds' }, null)
+    const orders = ownerships.open(atZero, testSubscription, null, new Turns())
+    const refunds = ownerships.open(
+      { ...atZero, topic: 'refunds' },
+      { ...testSubscription, topic: 'refunds' },
+      null,
+      new Turns(),
+    )
     expect(ownerships.pauseTopic('orders')).toEqual([orders])
     expect(refunds.pauses).toEqual([])
     ownerships.pauseTopic('refunds')

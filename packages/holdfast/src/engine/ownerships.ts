@@ -4,6 +4,7 @@ import { type SubscriptionSettings } from '../model/settings.ts'
 import { partitionName, type TopicPartition } from '../model/topic-partition.ts'
 import { type Entry } from './entry.ts'
 import { type Leader, type StartPosition } from './member-events.ts'
+import { type Turns } from './ready-entries.ts'
 import { PartitionFlow, type RecordView } from './partition-flow.ts'
 
 export class Ownerships<R> {
@@ -37,13 +38,14 @@ export class Ownerships<R> {
   }
 
   /** A new ownership begins; attempts that an earlier one left running hold their lanes in it. */
-  open(start: StartPosition, settings: SubscriptionSettings, delayMs: number | null): PartitionFlow<R> {
+  open(start: StartPosition, settings: SubscriptionSettings, delayMs: number | null, turns: Turns): PartitionFlow<R> {
     const name = partitionName(start)
     const flow = new PartitionFlow<R>({
       ...start,
       epoch: ++this.#epoch,
       settings,
       delayMs,
+      turns,
       view: this.#view,
       leftovers: [...(this.#leftovers.get(name) ?? [])],
     })

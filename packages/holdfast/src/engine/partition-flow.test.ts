@@ -175,13 +175,13 @@ describe('intake', () => {
 })
 
 describe('decoding', () => {
-  test('a buffer is filled again when half of it is free, not record by record', () => {
-    const rig = new MemberRig({ subscription: { bufferedRecordsMax: 4 } }).assign()
-    rig.deliver(chunkOf(run(8)))
+  test('a buffer is filled again when a quarter of it is free, not record by record', () => {
+    const rig = new MemberRig({ subscription: { bufferedRecordsMax: 8 } }).assign()
+    rig.deliver(chunkOf(run(16)))
     rig.end(0)
-    expect(flowOf(rig).ledger.position).toBe(4)
+    expect(flowOf(rig).ledger.position).toBe(8)
     rig.end(1)
-    expect(flowOf(rig).ledger.position).toBe(6)
+    expect(flowOf(rig).ledger.position).toBe(10)
   })
 
   test('bytes that could not be decoded once are never asked again, and no commit passes them', () => {

@@ -12,6 +12,7 @@ import { isTopicId } from './commit-metadata.ts'
 import { Entry, type Holding } from './entry.ts'
 import { HandOffs } from './hand-offs.ts'
 import { type InheritedMarks } from './inherited-marks.ts'
+import { type Turns } from './ready-entries.ts'
 import { type Lanes, lanesFor } from './lanes.ts'
 import { Ledger } from './ledger.ts'
 
@@ -56,6 +57,7 @@ export class PartitionFlow<R> {
   #inherited: InheritedMarks | null
   readonly #lanes: Lanes<R>
   readonly #view: RecordView<R>
+  readonly #turns: Turns
   readonly #chunks: Chunk<R>[] = []
   readonly #pauses = new Set<PauseReason>()
   #withheld: Entry<R>[] = []
@@ -111,6 +113,7 @@ export class PartitionFlow<R> {
     startMark: string
     delayMs: number | null
     inherited: InheritedMarks | null
+    turns: Turns
     leftovers: readonly Entry<R>[]
   }) {
     this.topic = given.topic
@@ -123,6 +126,7 @@ export class PartitionFlow<R> {
     this.committed = given.committed
     this.startMark = given.startMark
     this.delayMs = given.delayMs
+    this.#turns = given.turns
     this.#inherited = given.inherited
     this.markedFailures = given.inherited?.failures() ?? new Map()
     this.lastFetchedEpoch = given.leaderEpoch
@@ -186,6 +190,7 @@ export class PartitionFlow<R> {
     const laneId = hasLane ? this.#view.keyHash(record) : 0
     const entry = new Entry(record, offset, laneId, hasLane, this.ledger.accepted, chunk, this)
     entry.sinceMs = nowMs
+    entry.turn = this.#turns.take()
     chunk.unfinished += 1
     this.ledger.add(entry)
     if (this.delayMs !== null) this.#wait(entry)
@@ -218,6 +223,8 @@ export class PartitionFlow<R> {
   /** A waiting record is due: puts it into its lane. True when nothing of the lane is ahead of it. */
   becomeDue(entry: Entry<R>): boolean {
     entry.state = 'queued'
+    // In a delay topic records take turns by due time.
+    entry.turn = this.#turns.take()
     this.waiting -= 1
     return this.#lanes.add(entry)
   }

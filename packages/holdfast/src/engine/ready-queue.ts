@@ -8,6 +8,11 @@ export class ReadyQueue<T> {
     return this.#size
   }
 
+  /** The value that `shift` would return. */
+  get first(): T | undefined {
+    return this.#size === 0 ? undefined : this.#slots[this.#head]
+  }
+
   push(value: T): void {
     if (this.#size === this.#slots.length) this.#grow()
     this.#slots[(this.#head + this.#size) & (this.#slots.length - 1)] = value

@@ -15,7 +15,7 @@ import { type AttemptEffects } from './effects.ts'
 import { type AbortReason, type Entry } from './entry.ts'
 import { Parking } from './parking.ts'
 import { type PartitionFlow } from './partition-flow.ts'
-import { ReadyQueue } from './ready-queue.ts'
+import { ReadyEntries, Turns } from './ready-entries.ts'
 import { lastStep, type RetryStep, stepAfter, waitFor } from './retry-steps.ts'
 
 /** How an attempt ended, as the runtime saw it. */
@@ -26,7 +26,8 @@ export class SubscriptionFlow<R> {
   /** Its topic and its delay topics: how long records wait there, null for where they come from. */
   readonly topics: ReadonlyMap<string, number | null>
   readonly #random: () => number
-  readonly #ready = new ReadyQueue<Entry<R>>()
+  readonly turns: Turns = new Turns()
+  readonly #ready = new ReadyEntries<R>()
   readonly #parking = new Parking<R>()
   readonly #attempts: Deadlines<R>
   readonly #aborts: Deadlines<R>
