@@ -3,7 +3,6 @@
  *  events, work leaves through `effects`, and the same events always lead to the same effects in the same order.
  *  How partitions are given back, `Departure` decides. */
 import { type GroupSettings } from '../model/settings.ts'
-import { describeThrown } from '../model/errors.ts'
 import { partitionName, type TopicPartition } from '../model/topic-partition.ts'
 import { Commits } from './commits.ts'
 import { Departure } from './departure.ts'
@@ -13,6 +12,7 @@ import { Fetches } from './fetches.ts'
 import { Holdings } from './holdings.ts'
 import { kafkaErrors } from '../model/kafka-errors.ts'
 import { type Leader, type MemberEvent, type StartPosition } from './member-events.ts'
+import { MemberHandOffs } from './member-hand-offs.ts'
 import { Membership } from './membership.ts'
 import { Ownerships } from './ownerships.ts'
 import { type PartitionFlow, type RecordView } from './partition-flow.ts'
@@ -32,9 +32,7 @@ export class MemberFlow<R> {
   readonly #fetches: Fetches<R>
   readonly #ownerships: Ownerships<R>
   readonly #departure: Departure<R>
-  readonly #random: () => number
-  /** Partitions with records that wait to be written elsewhere. */
-  readonly #leaving = new Set<PartitionFlow<R>>()
+  readonly #handOffs: MemberHandOffs<R>
   readonly #holdings = new Holdings()
   /** The sink and the time of the step under way. */
   #effects!: MemberEffects<R>
@@ -42,7 +40,6 @@ export class MemberFlow<R> {
 
   constructor(settings: GroupSettings, view: RecordView<R>, random: () => number) {
     this.settings = settings
-    this.#random = random
     this.#each = settings.subscriptions.map((each) => new SubscriptionFlow<R>(each, random))
     this.subscriptions = new Map(this.#each.flatMap((each) => [...each.topics.keys()].map((topic) => [topic, each])))
     this.membership = new Membership(settings, random, {
@@ -63,6 +60,16 @@ export class MemberFlow<R> {
       commit: () => this.#commit(),
       close: (flow) => this.#close(flow),
       roundEnded: (gone) => this.#roundEnded(gone),
+    })
+    const { rhythm } = this.#commits
+    const { membership, subscriptions } = this
+    this.#handOffs = new MemberHandOffs({
+      settings,
+      random,
+      membership,
+      rhythm,
+      departure: this.#departure,
+      subscriptions,
     })
   }
 
@@ -115,9 +122,7 @@ export class MemberFlow<R> {
     for (const subscription of this.#each) wakeMs = Math.min(wakeMs, subscription.nextWakeMs)
     // What may not be done when its time comes must not wake anybody: what allows it is an event.
     if (this.membership.isWorking) wakeMs = Math.min(wakeMs, this.#fetches.nextWakeMs)
-    if (this.membership.holdsLease(this.#nowMs)) {
-      for (const flow of this.#leaving) if (this.#mayHandOff(flow)) wakeMs = Math.min(wakeMs, flow.handOffs.nextMs)
-    }
+    wakeMs = Math.min(wakeMs, this.#handOffs.nextMs(this.#nowMs))
     return this.membership.mayCommit(this.#nowMs) ? Math.min(wakeMs, this.#commits.nextWakeMs) : wakeMs
   }
 
@@ -179,7 +184,7 @@ export class MemberFlow<R> {
   /** What follows from any event: starts, fetches, commits, and the next step of a drain. */
   #proceed(): void {
     for (const subscription of this.#each) if (subscription.hasReady) this.#dispatch(subscription)
-    if (this.#leaving.size > 0) this.#handOff()
+    this.#handOffs.write(this.#nowMs, this.#effects)
     this.#departure.proceed(this.#nowMs, this.#effects)
     if (this.membership.isWorking) this.#fetches.fetchWhatMay(this.partitions, this.#nowMs, this.#effects)
     if (this.#commits.rhythm.nextWakeMs <= this.#nowMs && !this.#departure.isHandingBack) this.#commit()
@@ -248,7 +253,7 @@ export class MemberFlow<R> {
 
   #close(flow: PartitionFlow<R>): void {
     this.#ownerships.close(flow)
-    this.#leaving.delete(flow)
+    this.#handOffs.forget(flow)
     this.subscriptions.get(flow.topic)?.remember(flow)
   }
 
@@ -316,74 +321,24 @@ export class MemberFlow<R> {
     }
     subscription.fail(entry, error, this.#nowMs, this.#effects)
     this.#commits.rhythm.note(0, this.#nowMs)
-    this.#afterFailure(entry.owner)
+    this.#handOffs.note(entry.owner)
+    this.#pauseForRetries(entry.owner)
   }
 
-  #afterFailure(flow: PartitionFlow<R>): void {
-    if (flow.handOffs.hasQueued) this.#leaving.add(flow)
+  #pauseForRetries(flow: PartitionFlow<R>): void {
     if (flow.needsRetryPause && flow.pause('retry')) this.#tellPaused(flow, 'retry')
   }
 
-  // ── records that leave ──
-
-  /** Writes what may be written. Without the lease somebody else may own the partition and have done so already (R5). */
-  #handOff(): void {
-    if (!this.membership.holdsLease(this.#nowMs)) return
-    for (const flow of this.#leaving) {
-      if (!this.#mayHandOff(flow)) continue
-      for (let entry = flow.handOffs.take(this.#nowMs); entry !== null; entry = flow.handOffs.take(this.#nowMs)) {
-        if (entry.destination !== null) this.#effects.handOff(entry, entry.destination)
-      }
-      if (!flow.handOffs.hasQueued) this.#leaving.delete(flow)
-    }
-  }
-
-  /** Not while the last commit is on its way: what is stored then would be handled again by the next owner all the same. */
-  #mayHandOff(flow: PartitionFlow<R>): boolean {
-    return !flow.isQuiet || !this.#departure.isHandingBack
-  }
-
-  /** The record is stored elsewhere: only now is it done here. */
   #handedOff(entry: Entry<R>): void {
-    const { owner: flow, destination } = entry
+    if (!this.#handOffs.stored(entry, this.#nowMs, this.#effects)) return
     const subscription = this.#subscriptionOf(entry)
-    flow.handOffs.stored(entry)
-    // The next owner will write it again: that is a repetition, not a loss.
-    if (flow.isOver || destination === null) return
-    subscription.finish(entry, destination.outcome, this.#nowMs)
-    this.#commits.rhythm.note(1, this.#nowMs)
-    const { group } = this.settings
-    const { offset, attempt: attempts } = entry
-    const { outcome, topic: to } = destination
-    this.#effects.emit('record.handedOff', { group, at: at(flow), offset, outcome, to, attempts })
-    this.#effects.ended(entry, outcome)
     if (subscription.hasReady) this.#dispatch(subscription)
-    this.#refill(flow)
+    this.#refill(entry.owner)
   }
 
-  #handOffFailed(event: Extract<MemberEvent<R>, { kind: 'handOffFailed' }>): void {
-    const { entry, error, isHopeless } = event
-    const { owner: flow, destination } = entry
-    if (flow.isOver || destination === null) return
-    if (isHopeless && destination.outcome === 'retried') {
-      flow.handOffs.dropped(entry)
-      this.#subscriptionOf(entry).giveUp(entry, error, this.#nowMs, this.#effects)
-      this.#commits.rhythm.note(0, this.#nowMs)
-      this.#afterFailure(flow)
-      return
-    }
-    const retryInMs = flow.handOffs.failed(entry, error, this.#nowMs, this.#random)
-    const { group } = this.settings
-    const to = destination.topic
-    this.#effects.emit('record.handOffFailed', {
-      group,
-      at: at(flow),
-      offset: entry.offset,
-      to,
-      reason: describeThrown(error),
-      retryInMs,
-    })
-    this.#afterFailure(flow)
+  #handOffFailed({ entry, error, isHopeless }: Extract<MemberEvent<R>, { kind: 'handOffFailed' }>): void {
+    this.#handOffs.failed(entry, error, isHopeless, this.#nowMs, this.#effects)
+    this.#pauseForRetries(entry.owner)
   }
 
   #refill(flow: PartitionFlow<R>): void {
@@ -392,7 +347,7 @@ export class MemberFlow<R> {
     if (subscription === undefined) return
     // Late enough for slices of some size, early enough that a concurrency near the bound always finds records.
     if (flow.ledger.size <= flow.bufferedRecordsMax * 0.75) this.#decode(flow, subscription)
-    if (flow.needsRetryPause && flow.pause('retry')) this.#tellPaused(flow, 'retry')
+    this.#pauseForRetries(flow)
     if (!flow.needsRetryPause && flow.unreadable === null && flow.resume('retry')) {
       this.#tellResumed(flow, 'retry')
       for (const entry of flow.takeWithheld()) subscription.enqueue(entry)
