@@ -157,3 +157,22 @@ test('whatever a text is, reading it throws nothing', () => {
     readCommitText(encodeCommitMetadata({ ...marks, committedOffset: 100, parked: [], writtenAtMs: 0 }), clockAt(0)),
   ).not.toThrow()
 })
+
+test('a process that is held up between two looks at its clocks makes a retry late, never early', () => {
+  /** Stands still for 20 ms after every look. */
+  const slowClock = (uptimeMs: number): Clock => {
+    let passedMs = 0
+    const look = (fromMs: number): number => {
+      const ms = fromMs + passedMs
+      passedMs += 20
+      return ms
+    }
+    return { ...clockAt(0), monotonicMs: () => look(uptimeMs), epochMs: () => look(calendarMs) }
+  }
+  const dueAtMs = calendarMs + 10_000
+
+  const text = commitText(100, { ...marks, failed: [{ offset: 100, attempts: 1, dueMs: 60_000 }] }, slowClock(50_000))
+  const { dueMs } = read(text, slowClock(3)).inherited.failedBefore(100)!
+
+  expect(calendarMs - 3 + dueMs).toBeGreaterThanOrEqual(dueAtMs)
+})

@@ -21,7 +21,9 @@ export function hasStartMark(metadata: string | null, generation: number): boole
 
 export function commitText(offset: number, marks: CommitMarks, clock: Clock): string {
   const { topicId, leaderEpoch, unfinished, highestFinished } = marks
-  const epochFromMonotonicMs = clock.epochMs() - clock.monotonicMs()
+  // The monotonic clock first: whatever comes between the two looks makes due times later, never earlier.
+  const monotonicMs = clock.monotonicMs()
+  const epochFromMonotonicMs = clock.epochMs() - monotonicMs
   const parked = marks.failed.map((each) => ({
     offset: each.offset,
     attempt: each.attempts,
@@ -61,12 +63,14 @@ export function readCommitText(metadata: string | null, clock: Clock): WrittenMa
   const decoded = decodeCommitMetadata(text)
   if (!decoded.ok) return decoded.reason === 'damaged' ? 'its text is damaged' : null
   const { topicId, committedOffset, leaderEpoch, finished, parked } = decoded
+  // The calendar first, for the same reason.
+  const epochMs = clock.epochMs()
   const nowMs = clock.monotonicMs()
   const failed = new Map<number, FailedBefore>()
   for (const { offset, attempt: attempts, dueAtMs, waitMs } of parked) {
     // It was written before it is read: whatever the calendars say, no more than the wait of that time is left. And 0 would
     // mean that it never had to wait.
-    const leftMs = Math.min(dueAtMs - clock.epochMs(), waitMs)
+    const leftMs = Math.min(dueAtMs - epochMs, waitMs)
     failed.set(offset, { attempts, dueMs: Math.max(1, nowMs + leftMs) })
   }
   const inherited = new InheritedMarks(finished, failed, leaderEpoch)
