@@ -10,12 +10,15 @@ export class InheritedMarks {
   readonly finished: CompletionMap
   /** Nothing that they speak of was written in a later epoch of the log. */
   readonly leaderEpoch: number
+  /** The highest offset that they speak of; −1 when they say nothing. Asked for each record, so it is not looked for. */
+  readonly highest: number
   readonly #failed: ReadonlyMap<number, FailedBefore>
 
   constructor(finished: CompletionMap, failed: ReadonlyMap<number, FailedBefore>, leaderEpoch: number) {
     this.finished = finished
     this.leaderEpoch = leaderEpoch
     this.#failed = failed
+    this.highest = Math.max(this.highestFinished, ...failed.keys())
   }
 
   isFinished(offset: number): boolean {
@@ -34,13 +37,6 @@ export class InheritedMarks {
   /** Failed attempts by offset. */
   failures(): ReadonlyMap<number, number> {
     return new Map([...this.#failed].map(([offset, { attempts }]) => [offset, attempts]))
-  }
-
-  /** The highest offset that they speak of; −1 when they say nothing. */
-  get highest(): number {
-    let highest = this.highestFinished
-    for (const offset of this.#failed.keys()) highest = Math.max(highest, offset)
-    return highest
   }
 
   /** The first offset from `position` up that is not finished. */

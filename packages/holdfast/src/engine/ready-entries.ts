@@ -4,6 +4,7 @@
  *
  *  Most entries come in their turn and go through a queue; only those that come late are sorted. */
 import { type Entry } from './entry.ts'
+import { EntryHeap } from './entry-heap.ts'
 import { ReadyQueue } from './ready-queue.ts'
 
 /** Numbers records in the order in which a subscription accepts them. */
@@ -17,58 +18,25 @@ export class Turns {
 
 export class ReadyEntries<R> {
   readonly #inTurn = new ReadyQueue<Entry<R>>()
+  readonly #late = new EntryHeap<R>((entry) => entry.turn)
   #newestTurn = -1
-  /** A binary heap, the oldest first. */
-  readonly #late: Entry<R>[] = []
 
   get size(): number {
-    return this.#inTurn.size + this.#late.length
+    return this.#inTurn.size + this.#late.size
   }
 
   push(entry: Entry<R>): void {
     if (this.#inTurn.size === 0 || entry.turn > this.#newestTurn) {
       this.#newestTurn = entry.turn
       this.#inTurn.push(entry)
-    } else this.#insert(entry)
+    } else this.#late.push(entry)
   }
 
   /** Removes and returns the oldest. */
   shift(): Entry<R> | undefined {
-    const late = this.#late[0]
+    const late = this.#late.first
     if (late === undefined) return this.#inTurn.shift()
     const inTurn = this.#inTurn.first
-    if (inTurn !== undefined && inTurn.turn < late.turn) return this.#inTurn.shift()
-    const last = this.#late.pop()
-    if (last !== undefined && last !== late) this.#sink(last)
-    return late
-  }
-
-  #insert(entry: Entry<R>): void {
-    const heap = this.#late
-    let at = heap.length
-    heap.push(entry)
-    while (at > 0) {
-      const above = (at - 1) >> 1
-      const parent = heap[above]
-      if (parent === undefined || parent.turn <= entry.turn) break
-      heap[at] = parent
-      at = above
-    }
-    heap[at] = entry
-  }
-
-  #sink(entry: Entry<R>): void {
-    const heap = this.#late
-    let at = 0
-    for (;;) {
-      const left = heap[2 * at + 1]
-      const right = heap[2 * at + 2]
-      const takesRight = right !== undefined && left !== undefined && right.turn < left.turn
-      const child = takesRight ? right : left
-      if (child === undefined || child.turn >= entry.turn) break
-      heap[at] = child
-      at = 2 * at + (takesRight ? 2 : 1)
-    }
-    heap[at] = entry
+    return inTurn !== undefined && inTurn.turn < late.turn ? this.#inTurn.shift() : this.#late.shift()
   }
 }

@@ -143,6 +143,7 @@ export class RunningApp {
     const { subscriptions } = settings
     const delayTopics = subscriptions.flatMap((each) => each.delayTopics.map(({ topic }) => topic))
     const topics = subscriptions.map((each) => each.topic)
+    if ([...topics, ...delayTopics].every((topic) => cluster.topic(topic) !== undefined)) return
     cluster.track([...topics, ...delayTopics])
     await this.#findTopics(cluster, topics)
   }
