@@ -39,8 +39,8 @@ export const planted: readonly PlantedDefect[] = [
     // Every second write is refused, as a broker may do at any moment, and nobody waits for the answer.
     id: 'retry',
     file: 'packages/holdfast/src/runtime/member-loop.ts',
-    find: '      await this.#handOffs.write({ record, at: placeOf(entry), group, attempts, error, destination, isWanted })\n',
-    replace: `      const handOff = { record, at: placeOf(entry), group, attempts, error, destination, isWanted }
+    find: '      await this.#handOffs.write({ record, at: placeOf(entry.owner), group, attempts, error, destination, isWanted })\n',
+    replace: `      const handOff = { record, at: placeOf(entry.owner), group, attempts, error, destination, isWanted }
       const refused = Promise.reject(new Error('not enough replicas'))
       const written = record.offset % 2 === 0 ? this.#handOffs.write(handOff) : refused
       Promise.allSettled([written, refused])

@@ -3,7 +3,7 @@
  *  events, work leaves through `effects`, and the same events always lead to the same effects in the same order.
  *  How partitions are given back, `Departure` decides. */
 import { type GroupSettings } from '../model/settings.ts'
-import { partitionName, type TopicPartition } from '../model/topic-partition.ts'
+import { partitionName, placeOf, type TopicPartition } from '../model/topic-partition.ts'
 import { Commits } from './commits.ts'
 import { Departure } from './departure.ts'
 import { type MemberEffects, type Stamp } from './effects.ts'
@@ -240,15 +240,15 @@ export class MemberFlow<R> {
     if (flow.isDirty) this.#commits.rhythm.note(0, this.#nowMs)
     const { group } = this.settings
     if (start.ignoredMarks !== null) {
-      this.#effects.emit('commit.marksIgnored', { group, at: at(flow), reason: start.ignoredMarks })
+      this.#effects.emit('commit.marksIgnored', { group, at: placeOf(flow), reason: start.ignoredMarks })
     }
-    this.#effects.emit('partition.assigned', { group, at: at(flow), epoch: flow.epoch, from: start.position })
+    this.#effects.emit('partition.assigned', { group, at: placeOf(flow), epoch: flow.epoch, from: start.position })
     const from = start.cutFrom ?? before
     if (from === null || from <= start.position) return
     const reason =
       start.cutFrom === null ? 'the committed offset went back' : 'the log was cut below what was committed'
     const missing = from - start.position
-    this.#effects.emit('partition.reset', { group, at: at(flow), from, to: start.position, reason, missing })
+    this.#effects.emit('partition.reset', { group, at: placeOf(flow), from, to: start.position, reason, missing })
   }
 
   #close(flow: PartitionFlow<R>): void {
@@ -261,7 +261,7 @@ export class MemberFlow<R> {
     const { epoch } = entry.owner
     const { group } = this.settings
     entry.state = 'finished'
-    this.#effects.emit('attempt.stale', { group, at: at(entry.owner), offset: entry.offset, epoch })
+    this.#effects.emit('attempt.stale', { group, at: placeOf(entry.owner), offset: entry.offset, epoch })
     const next = this.#ownerships.leftoverEnded(entry)
     if (next !== null) subscription.enqueue(next)
     this.#dispatch(subscription)
@@ -279,7 +279,7 @@ export class MemberFlow<R> {
     for (const flow of this.#ownerships.all()) {
       this.subscriptions.get(flow.topic)?.abortAll(flow, 'lost', this.#nowMs, this.#effects)
       this.#close(flow)
-      this.#effects.emit('partition.lost', { group, at: at(flow), epoch: flow.epoch, reason })
+      this.#effects.emit('partition.lost', { group, at: placeOf(flow), epoch: flow.epoch, reason })
     }
     this.#roundEnded('everything')
   }
@@ -370,7 +370,7 @@ export class MemberFlow<R> {
       const { group } = this.settings
       this.#effects.emit('fetch.corrupt', {
         group,
-        at: at(flow),
+        at: placeOf(flow),
         offset: flow.ledger.position,
         reason: flow.unreadable,
       })
@@ -492,14 +492,10 @@ export class MemberFlow<R> {
   }
 
   #tellPaused(flow: PartitionFlow<R>, reason: 'pressure' | 'retry' | 'user'): void {
-    this.#effects.emit('partition.paused', { group: this.settings.group, at: at(flow), reason })
+    this.#effects.emit('partition.paused', { group: this.settings.group, at: placeOf(flow), reason })
   }
 
   #tellResumed(flow: PartitionFlow<R>, reason: 'pressure' | 'retry' | 'user'): void {
-    this.#effects.emit('partition.resumed', { group: this.settings.group, at: at(flow), reason })
+    this.#effects.emit('partition.resumed', { group: this.settings.group, at: placeOf(flow), reason })
   }
-}
-
-function at(flow: TopicPartition): TopicPartition {
-  return { topic: flow.topic, partition: flow.partition }
 }

@@ -2,6 +2,7 @@
  *  and what the answers mean. How often a topic that does not work is tried, `HandOffs` of each partition decides. */
 import { describeThrown } from '../model/errors.ts'
 import { type GroupSettings } from '../model/settings.ts'
+import { placeOf } from '../model/topic-partition.ts'
 import { type CommitRhythm } from './commit-rhythm.ts'
 import { type Departure } from './departure.ts'
 import { type MemberEffects } from './effects.ts'
@@ -74,7 +75,7 @@ export class MemberHandOffs<R> {
     this.#member.rhythm.note(1, nowMs)
     effects.emit('record.handedOff', {
       group: this.#member.settings.group,
-      at: at(flow),
+      at: placeOf(flow),
       offset,
       outcome,
       to,
@@ -97,7 +98,7 @@ export class MemberHandOffs<R> {
     }
     const { settings, random } = this.#member
     const retryInMs = flow.handOffs.failed(entry, error, nowMs, random)
-    const told = { group: settings.group, at: at(flow), offset, to: destination.topic }
+    const told = { group: settings.group, at: placeOf(flow), offset, to: destination.topic }
     effects.emit('record.handOffFailed', { ...told, reason: describeThrown(error), retryInMs })
     this.note(flow)
   }
@@ -105,8 +106,4 @@ export class MemberHandOffs<R> {
   #subscriptionOf({ topic }: PartitionFlow<R>): SubscriptionFlow<R> | undefined {
     return this.#member.subscriptions.get(topic)
   }
-}
-
-function at<R>({ topic, partition }: PartitionFlow<R>): { topic: string; partition: number } {
-  return { topic, partition }
 }

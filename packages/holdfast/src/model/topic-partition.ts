@@ -5,3 +5,8 @@ export type TopicPartition = { readonly topic: string; readonly partition: numbe
 export function partitionName(at: TopicPartition): string {
   return `${at.topic}/${at.partition}`
 }
+
+/** The partition alone, of anything that belongs to one. */
+export function placeOf({ topic, partition }: TopicPartition): TopicPartition {
+  return { topic, partition }
+}

@@ -19,7 +19,7 @@ import { type Destination } from '../model/destination.ts'
 import { readHandedOff } from '../model/handed-off.ts'
 import { type KafkaRecord } from '../model/record.ts'
 import { type GroupSettings } from '../model/settings.ts'
-import { type TopicPartition } from '../model/topic-partition.ts'
+import { placeOf, type TopicPartition } from '../model/topic-partition.ts'
 import { type Emitter } from '../observe/emitter.ts'
 import { type HoldfastEventName, type HoldfastEvents } from '../observe/events.ts'
 import { type Logger } from '../observe/log.ts'
@@ -285,7 +285,12 @@ export class MemberLoop {
       },
       handOff: (entry, destination) => void this.#handOff(entry, destination),
       blocked: (entry, error) => {
-        this.#emit('partition.blocked', { group, at: placeOf(entry), offset: entry.offset, error: handlerError(error) })
+        this.#emit('partition.blocked', {
+          group,
+          at: placeOf(entry.owner),
+          offset: entry.offset,
+          error: handlerError(error),
+        })
       },
       join: (stamp, memberId, claim) => void this.#requests.join(stamp, memberId, claim),
       sync: (stamp, answer) => void this.#requests.sync(stamp, answer),
@@ -317,7 +322,7 @@ export class MemberLoop {
   }
 
   #tellEnded(entry: Entry<KafkaRecord>, outcome: Outcome): void {
-    this.#emit('record.ended', { group: this.settings.group, at: placeOf(entry), offset: entry.offset, outcome })
+    this.#emit('record.ended', { group: this.settings.group, at: placeOf(entry.owner), offset: entry.offset, outcome })
   }
 
   // ── records of our own topics ──
@@ -329,7 +334,7 @@ export class MemberLoop {
     try {
       const { group } = this.settings
       const isWanted = (): boolean => !entry.owner.isOver && this.#flow.membership.holdsLease(this.#clock.monotonicMs())
-      await this.#handOffs.write({ record, at: placeOf(entry), group, attempts, error, destination, isWanted })
+      await this.#handOffs.write({ record, at: placeOf(entry.owner), group, attempts, error, destination, isWanted })
       this.#step({ kind: 'handedOff', entry })
     } catch (failure) {
       const isHopeless = failure instanceof HoldfastError && failure.code === 'RECORD_TOO_LARGE'
@@ -365,14 +370,10 @@ export class MemberLoop {
   }
 }
 
-function placeOf(entry: Entry<KafkaRecord>): TopicPartition {
-  return { topic: entry.owner.topic, partition: entry.owner.partition }
-}
-
 type AttemptPlace = { group: string; at: TopicPartition; offset: number; attempt: number }
 
 function attemptOf(group: string, entry: Entry<KafkaRecord>): AttemptPlace {
-  return { group, at: placeOf(entry), offset: entry.offset, attempt: entry.attempt }
+  return { group, at: placeOf(entry.owner), offset: entry.offset, attempt: entry.attempt }
 }
 
 /** Handlers throw anything; whoever listens gets an `Error` that can be looked at. */
