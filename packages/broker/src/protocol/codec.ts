@@ -112,7 +112,7 @@ function compileField(name: string, field: FieldSpec, layout: Layout): FieldCode
   const shape = { spec, layout, allowsNull: spec.isNullable && layout.version >= spec.nullableFrom }
   const value =
     spec.type === 'struct'
-      ? (inner as ValueCodec)
+      ? structCodec(inner as ValueCodec, shape)
       : spec.type === 'array' || spec.isArrayOfScalars
         ? arrayCodec(inner ?? scalarCodec(spec.type, { ...shape, allowsNull: false }), shape)
         : scalarCodec(spec.type, shape)
@@ -145,6 +145,18 @@ function arrayCodec(element: ValueCodec, { layout, allowsNull }: Shape): ValueCo
       const present = values ?? []
       writer.lengthInt32(present.length, layout.isFlexible)
       for (const value of present) element.write(writer, value as never)
+    },
+  }
+}
+
+/** A nullable structure that is not tagged begins with a byte: −1 is null, 1 announces its fields. */
+function structCodec(inner: ValueCodec, { spec, allowsNull }: Shape): ValueCodec {
+  if (!spec.isNullable || spec.tag !== undefined) return inner
+  return {
+    read: (reader) => (reader.int8() < 0 ? nullOrMalformed(allowsNull, 'a structure') : inner.read(reader)),
+    write: (writer, value: object | null) => {
+      writer.int8(value === null ? -1 : 1)
+      if (value !== null) inner.write(writer, value as never)
     },
   }
 }

@@ -9,6 +9,7 @@ export const errorCode = {
   notLeaderOrFollower: 6,
   messageTooLarge: 10,
   offsetMetadataTooLarge: 12,
+  coordinatorLoadInProgress: 14,
   coordinatorNotAvailable: 15,
   notCoordinator: 16,
   invalidTopic: 17,
@@ -43,10 +44,16 @@ export const errorCode = {
   memberIdRequired: 79,
   groupMaxSizeReached: 81,
   fencedInstanceId: 82,
+  groupSubscribedToTopic: 86,
   invalidRecord: 87,
   transactionalIdAuthorizationFailed: 53,
   unknownTopicId: 100,
   inconsistentTopicId: 103,
+  fencedMemberEpoch: 110,
+  unreleasedInstanceId: 111,
+  unsupportedAssignor: 112,
+  staleMemberEpoch: 113,
+  invalidRegularExpression: 128,
 } as const
 
 export type ErrorCode = (typeof errorCode)[keyof typeof errorCode]

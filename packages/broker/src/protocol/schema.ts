@@ -10,7 +10,7 @@
  *      'int64 12+ tag 1 = -1'  a tagged field: travels only when it differs from its default
  *
  *  An array of structures or a structure is a pair: `['array? 1+', { … }]`, `['struct 12+ tag 0', { … }]`. A tagged
- *  structure is null when it is absent.
+ *  structure is null when it is absent, and so may be a `struct?`.
  *
  *  `codec.ts` compiles these tables; nothing else interprets them. */
 
