@@ -20,6 +20,8 @@ export default defineConfig({
           include: ['verify/**/*.test.ts', 'examples/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          // Rows of the broker contract mostly wait for a broker; only they run concurrently within a file.
+          maxConcurrency: 24,
         },
       },
     ],
