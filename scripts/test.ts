@@ -1,8 +1,9 @@
 /** `npm test`: all tests once, on the embedded broker and, if there is one, on a real Kafka. Arguments go to vitest.
  *
  *  The real Kafka is the first of: KAFKA_BROKERS · the one that `npm run kafka -- start` left running · one broker started
- *  for this run, if its jars were fetched before. Its address reaches the tests as HOLDFAST_TEST_KAFKA; how they read it
- *  is `verify/real-kafka.ts`. The last line is `N passed, N failed`. */
+ *  for this run, if its jars were fetched before. Its address reaches the tests as HOLDFAST_TEST_KAFKA. Where Kafka is
+ *  required and that one has fewer than three nodes, one of three is started too, as HOLDFAST_TEST_KAFKA_3. How tests
+ *  read both is `verify/real-kafka.ts`. The last line is `N passed, N failed`. */
 
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -10,7 +11,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { runProcess } from '../verify/processes.ts'
 import { startCluster, stopCluster } from './kafka/cluster.ts'
-import { findJars, MissingError, requireJava } from './kafka/jars.ts'
+import { fetchJars, findJars, type KafkaJars, MissingError, requireJava } from './kafka/jars.ts'
 import { isKafkaRequired } from './kafka/required.ts'
 import { recallCluster } from './kafka/state.ts'
 
@@ -39,10 +40,19 @@ async function main(): Promise<number> {
   if (typeof found === 'string') console.log(`The real-Kafka suites do not run: ${found}; to run them: ${remedy}`)
   else console.log(`Real Kafka: ${found.bootstrap}`)
   const scratch = await mkdtemp(join(tmpdir(), 'holdfast-test-'))
+  let threeNodes: KafkaForTests | undefined
   try {
-    return await runVitest(typeof found === 'string' ? undefined : found.bootstrap, join(scratch, 'report.json'))
+    if (typeof found !== 'string' && isKafkaRequired()) threeNodes = await findThreeNodes(found)
+    return await runVitest(
+      {
+        HOLDFAST_TEST_KAFKA: typeof found === 'string' ? undefined : found.bootstrap,
+        HOLDFAST_TEST_KAFKA_3: threeNodes?.bootstrap,
+      },
+      join(scratch, 'report.json'),
+    )
   } finally {
     await rm(scratch, { recursive: true, force: true })
+    await threeNodes?.release()
     if (typeof found !== 'string') await found.release()
   }
 }
@@ -66,18 +76,28 @@ async function findKafka(): Promise<KafkaForTests | string> {
     if (error instanceof MissingError) return error.message
     throw error
   }
+  return startForTests(jars, 1)
+}
+
+/** A cluster of three nodes: the one that was found if it has them, or one that is started for this run. */
+async function findThreeNodes(found: KafkaForTests): Promise<KafkaForTests> {
+  if (found.bootstrap.split(',').length >= 3) return { bootstrap: found.bootstrap, release: async () => undefined }
+  return startForTests(await fetchJars(), 3)
+}
+
+async function startForTests(jars: KafkaJars, brokers: 1 | 3): Promise<KafkaForTests> {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-kafka-'))
-  const cluster = await startCluster({ jars, brokers: 1, folder, lifetime: 'ours' })
+  const cluster = await startCluster({ jars, brokers, folder, lifetime: 'ours' })
   return { bootstrap: cluster.bootstrap, release: () => stopCluster(cluster) }
 }
 
-async function runVitest(bootstrap: string | undefined, reportFile: string): Promise<number> {
+async function runVitest(env: Record<string, string | undefined>, reportFile: string): Promise<number> {
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`]
   const end = await runProcess({
     name: 'vitest',
     args: [vitest, 'run', ...reporters, ...process.argv.slice(2)],
     cwd: repository,
-    env: { HOLDFAST_TEST_KAFKA: bootstrap, KAFKA_BROKERS: undefined },
+    env: { ...env, KAFKA_BROKERS: undefined },
     terminal: 'inherit',
   })
   const counts = await readCounts(reportFile)
