@@ -27,7 +27,7 @@ export class BrokerWatch {
     this.#trace = trace
     this.#epochMs = clock.epochMs() - clock.monotonicMs()
     core.onEvent((event) => {
-      if (event.type === 'assignment') return
+      if (event.type !== 'append' && event.type !== 'commit') return
       this.#hasMoved = true
       if (event.type === 'commit') this.#committed(event)
       else this.#appended(event, event.endOffset)

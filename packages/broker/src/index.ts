@@ -11,11 +11,11 @@ export { type BrokerClock, type BrokerTimer, systemBrokerClock } from './core/cl
 /** Topics and nodes. */
 export { type BrokerNode, type TopicSpec } from './core/cluster.ts'
 /** What tests see. */
-export { type BrokerEvent, type HistoryEntry } from './core/events.ts'
+export { type BrokerEvent, type HistoryChange, type HistoryEntry } from './core/events.ts'
 export { type GroupView } from './core/group-view.ts'
 export { type CommittedPartition } from './groups/offsets.ts'
 export { type NewRecord, type RecordHeader, type StoredRecord } from './log/record-batch.ts'
 /** The fault primitive. */
-export { type FaultContext, type FaultDecision } from './core/faults.ts'
+export { type FaultContext, type FaultDecision } from './faults/intercepts.ts'
 /** The APIs that are served, and the types of their messages. */
 export { type ApiName, type DecodedResponse, type GivenRequest, type RequestOf } from './protocol/apis.ts'

@@ -4,6 +4,8 @@
  *  is what surrounds every request: order per connection, authentication, faults, history. */
 
 import { handlers } from '../apis/index.ts'
+import { errorAnswer } from '../faults/error-answers.ts'
+import { type FaultContext, type FaultDecision, Intercepts, noVerdict } from '../faults/intercepts.ts'
 import { GroupCoordinator } from '../groups/group-coordinator.ts'
 import { type CommittedPartition } from '../groups/offsets.ts'
 import { encodeBatch, type NewRecord, type StoredRecord } from '../log/record-batch.ts'
@@ -21,12 +23,12 @@ import { type BrokerState, type HandlerContext, type SaslUser } from './broker-s
 import { type BrokerClock } from './clock.ts'
 import { type BrokerNode, Cluster, type Partition, type Topic, type TopicSpec } from './cluster.ts'
 import { ConnectionClosed, CoreConnection } from './connection.ts'
-import { type BrokerEvent, type HistoryEntry } from './events.ts'
-import { type FaultContext, type FaultDecision, Faults } from './faults.ts'
+import { type BrokerEvent, type HistoryChange, type HistoryEntry } from './events.ts'
 import { FetchSessions } from './fetch-sessions.ts'
 import { type GroupView, viewGroup } from './group-view.ts'
 import { History } from './history.ts'
 import { frameBytesMax, topicBytesMax } from './limits.ts'
+import { isQuiet, StateWatch, turningClock } from './turns.ts'
 
 export type BrokerCoreOptions = {
   readonly brokers: readonly BrokerNode[]
@@ -53,15 +55,18 @@ export class BrokerCore {
   /** The highest version of every API. */
   readonly latestVersions: Readonly<Record<ApiName, number>>
   readonly #state: BrokerState
-  readonly #faults = new Faults()
+  readonly #intercepts = new Intercepts()
   readonly #history = new History()
   readonly #listeners = new Set<(event: BrokerEvent) => void>()
+  readonly #turnListeners = new Set<() => void>()
+  readonly #watch = new StateWatch()
   readonly #connections = new Set<CoreConnection>()
 
   constructor(options: BrokerCoreOptions) {
-    const { clock } = options
+    const clock = turningClock(options.clock, () => this.#endTurn())
     const sessions = new Map<number, FetchSessions>()
     const emit = (event: BrokerEvent): void => {
+      this.#history.addChange(event, clock.epochMs())
       for (const listener of [...this.#listeners]) listener(event)
     }
     let producerId = 0
@@ -102,6 +107,7 @@ export class BrokerCore {
   /** Opens a connection to a node. Fetch sessions outlive it, as in Kafka; long polls do not. */
   connect(nodeId: number, clientId: string): CoreConnection {
     if (this.#state.cluster.node(nodeId) === undefined) throw new RangeError(`node ${nodeId} does not exist`)
+    if (!this.isUp(nodeId)) throw new RangeError(`node ${nodeId} is stopped`)
     const connection = new CoreConnection(nodeId, clientId)
     this.#connections.add(connection)
     connection.onClose(() => this.#connections.delete(connection))
@@ -137,13 +143,16 @@ export class BrokerCore {
 
   async #serve(api: ApiName, version: number, request: object, connection: CoreConnection): Promise<object> {
     const { nodeId, clientId } = connection
+    const arrivedAfter = this.#history.newest
     const record = (response: HistoryEntry['response']): void => {
       const atMs = this.#state.clock.epochMs()
-      this.#history.add({ atMs, nodeId, clientId, api, version, request, response })
+      this.#history.addRequest({ arrivedAfter, atMs, nodeId, clientId, api, version, request, response })
     }
-    const decision = this.#faults.has(api)
-      ? await this.#faults.decide(api, request, { nodeId, clientId, version })
-      : undefined
+    const { decision, changes } = this.#intercepts.has(api)
+      ? await this.#intercepts.decide(api, request, { nodeId, clientId, version })
+      : noVerdict
+    if (this.#isClosed) throw new ConnectionClosed()
+    const changed = (answer: object): object => changes.reduce((made, change) => change(made as never), answer)
     if (decision === 'drop') {
       record('drop')
       return new Promise<never>(() => {})
@@ -154,18 +163,35 @@ export class BrokerCore {
       throw new ConnectionClosed()
     }
     if (typeof decision === 'object') {
-      record(decision)
-      return decision
+      const answer = changed(decision)
+      record(answer)
+      return answer
     }
     const handler = handlers[api] as AnyHandler
-    const response = await handler(request as never, { broker: this.#state, nodeId, version, connection })
+    const answered = handler(request as never, { broker: this.#state, nodeId, version, connection })
+    this.#endTurn(api)
+    const answer = await answered
+    if (answer !== answered) this.#endTurn(api)
     if (decision === 'applyThenDrop') {
       record('applyThenDrop')
       connection.disconnect()
       throw new ConnectionClosed()
     }
+    const response = changed(answer)
     record(response)
     return response
+  }
+
+  /** Tells what has changed since the last turn, then lets everybody look who waits for a state. */
+  #endTurn(api?: ApiName): void {
+    const mayHaveChanged = api === undefined || !isQuiet(api)
+    if (mayHaveChanged)
+      this.#watch.look({ groups: () => this.#groupViews(), topics: () => this.topics() }, this.#state.emit)
+    for (const look of [...this.#turnListeners]) look()
+  }
+
+  *#groupViews(): Generator<readonly [string, GroupView]> {
+    for (const { group } of this.#state.groups.all()) yield [group.id, viewGroup(group)]
   }
 
   #mayServe(api: ApiName, connection: CoreConnection): boolean {
@@ -182,15 +208,32 @@ export class BrokerCore {
     api: A,
     fault: (request: RequestOf<A>, context: FaultContext) => FaultDecision | Promise<FaultDecision>,
   ): () => void {
-    return this.#faults.add(api, fault)
+    return this.#intercepts.add(api, fault)
+  }
+
+  /** The answer that refuses a request with an error code, put where this API carries it: for the whole request, or for
+   *  each topic, partition or group that it names. Applies nothing. */
+  errorAnswer(api: ApiName, request: object, context: FaultContext, code: number): object {
+    return errorAnswer(api, request, { ...context, broker: this.#state }, code)
   }
 
   /** The newest requests and their answers, oldest first. */
   get history(): readonly HistoryEntry[] {
+    return this.#history.requests
+  }
+
+  /** The newest requests and changes of state in one list, in the order in which they took effect. */
+  get fullHistory(): readonly (HistoryEntry | HistoryChange)[] {
     return this.#history.entries
   }
 
-  /** Calls back at every append, commit and assignment. Returns how to stop that. */
+  /** Calls back after whatever may have changed something: a request, a timer, a call from outside. Returns how to stop that. */
+  onTurn(listener: () => void): () => void {
+    this.#turnListeners.add(listener)
+    return () => this.#turnListeners.delete(listener)
+  }
+
+  /** Calls back at every change of state. Returns how to stop that. */
   onEvent(listener: (event: BrokerEvent) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
@@ -199,6 +242,7 @@ export class BrokerCore {
   /** Throws if the topic exists or is not legal. */
   createTopic(name: string, spec: TopicSpec): void {
     this.#state.cluster.createTopic(name, spec)
+    this.#endTurn()
   }
 
   topics(): readonly Topic[] {
@@ -220,6 +264,7 @@ export class BrokerCore {
     const batch = encodeBatch(records, { nowMs: Math.trunc(this.#state.clock.epochMs()) })
     const baseOffset = log.appendTrusted(batch, leaderEpoch)
     this.#state.emit({ type: 'append', topic, partition, endOffset: log.endOffset })
+    this.#endTurn()
     return baseOffset
   }
 
@@ -236,15 +281,22 @@ export class BrokerCore {
   }
 
   deleteRecordsBefore(topic: string, partition: number, offset: number): void {
-    this.#partition(topic, partition).log.deleteBefore(offset)
+    const { log } = this.#partition(topic, partition)
+    log.deleteBefore(offset)
+    this.#state.emit({ type: 'recordsDeleted', topic, partition, startOffset: log.startOffset })
+    this.#endTurn()
   }
 
   moveLeader(topic: string, partition: number, nodeId: number): void {
     this.#state.cluster.moveLeader(topic, partition, nodeId)
+    this.#state.emit({ type: 'leaderMoved', topic, partition, nodeId })
+    this.#endTurn()
   }
 
   moveCoordinator(groupId: string, nodeId: number): void {
     this.#state.cluster.moveCoordinator(groupId, nodeId)
+    this.#state.emit({ type: 'coordinatorMoved', key: groupId, nodeId })
+    this.#endTurn()
   }
 
   leaderOf(topic: string, partition: number): number {
@@ -269,20 +321,76 @@ export class BrokerCore {
     if (this.#state.groups.get(groupId)?.group.expire(memberId) !== true) {
       throw new RangeError(`group ${groupId} has no member ${memberId}`)
     }
+    this.#state.emit({ type: 'memberExpired', groupId, memberId })
+    this.#endTurn()
+  }
+
+  /** Makes all members join again, as if one of them had changed. Throws if there is nobody to do so. */
+  triggerRebalance(groupId: string): void {
+    if (this.#state.groups.get(groupId)?.group.rebalance() !== true) {
+      throw new RangeError(`group ${groupId} has no members that could rebalance`)
+    }
+    this.#endTurn()
+  }
+
+  /** Takes a node away: its connections are cut, its partitions and groups move to other nodes if there are any. */
+  stopNode(nodeId: number): void {
+    const { moved } = this.#state.cluster.stopNode(nodeId)
+    this.#state.emit({ type: 'nodeStopped', nodeId })
+    for (const { topic, index, leaderId } of moved) {
+      this.#state.emit({ type: 'leaderMoved', topic: topic.name, partition: index, nodeId: leaderId })
+    }
+    for (const connection of this.connections()) if (connection.nodeId === nodeId) this.#cut(connection)
+    this.#endTurn()
+  }
+
+  /** Brings a stopped node back. Nothing moves back to it by itself. */
+  startNode(nodeId: number): void {
+    this.#state.cluster.startNode(nodeId)
+    this.#state.emit({ type: 'nodeStarted', nodeId })
+    this.#endTurn()
+  }
+
+  nodeIds(): readonly number[] {
+    return this.#state.cluster.registeredNodes.map(({ nodeId }) => nodeId)
+  }
+
+  isUp(nodeId: number): boolean {
+    return this.#state.cluster.nodes.some((node) => node.nodeId === nodeId)
+  }
+
+  /** All connections that are open now. */
+  connections(): readonly CoreConnection[] {
+    return [...this.#connections]
   }
 
   /** Cuts all connections, or those of one client. */
   cutConnections(clientId?: string): void {
-    for (const connection of [...this.#connections]) {
-      if (clientId === undefined || connection.clientId === clientId) connection.disconnect()
+    for (const connection of this.connections()) {
+      if (clientId === undefined || connection.clientId === clientId) this.#cut(connection)
     }
+    this.#endTurn()
+  }
+
+  /** Cuts one connection. */
+  cut(connection: CoreConnection): void {
+    this.#cut(connection)
+    this.#endTurn()
+  }
+
+  #cut(connection: CoreConnection): void {
+    connection.disconnect()
+    this.#state.emit({ type: 'connectionCut', clientId: connection.clientId, nodeId: connection.nodeId })
   }
 
   /** Stops all timers; nothing is answered any more. */
   close(): void {
-    this.cutConnections()
+    this.#isClosed = true
+    for (const connection of this.connections()) connection.disconnect()
     this.#state.groups.close()
   }
+
+  #isClosed = false
 
   #partition(topic: string, index: number): Partition {
     const partition = this.#state.cluster.partition(topic, index)

@@ -30,26 +30,56 @@ const topicNameLengthMax = 249
 const partitionsMax = 10_000
 
 export class Cluster {
-  readonly nodes: readonly BrokerNode[]
+  /** All nodes, those that are stopped too. */
+  readonly registeredNodes: readonly BrokerNode[]
   readonly clusterId: string
   readonly #clock: BrokerClock
   readonly #topics = new Map<string, Topic>()
   readonly #topicsById = new Map<string, Topic>()
   readonly #coordinators = new Map<string, number>()
+  readonly #stopped = new Set<number>()
 
   constructor(nodes: readonly BrokerNode[], clock: BrokerClock) {
     if (nodes.length === 0) throw new RangeError('a cluster needs at least one node, got none')
-    this.nodes = nodes
+    this.registeredNodes = nodes
     this.#clock = clock
     this.clusterId = Buffer.from(randomUuid(clock).replaceAll('-', ''), 'hex').toString('base64url')
   }
 
-  get controllerId(): number {
-    return (this.nodes[0] as BrokerNode).nodeId
+  /** The nodes that are up. */
+  get nodes(): readonly BrokerNode[] {
+    if (this.#stopped.size === 0) return this.registeredNodes
+    return this.registeredNodes.filter(({ nodeId }) => !this.#stopped.has(nodeId))
   }
 
+  get controllerId(): number {
+    return this.nodes[0]?.nodeId ?? -1
+  }
+
+  /** A node by its id, stopped or not. */
   node(nodeId: number): BrokerNode | undefined {
-    return this.nodes.find((node) => node.nodeId === nodeId)
+    return this.registeredNodes.find((node) => node.nodeId === nodeId)
+  }
+
+  /** What it led moves on to the node after it that is up, and stays there when it comes back: Kafka's preferred leaders
+   *  return minutes later at the earliest. Without any other node its partitions wait for it. */
+  stopNode(nodeId: number): { readonly moved: readonly Partition[] } {
+    this.#stopped.add(nodeId)
+    const heir = this.#nextUp(nodeId)
+    if (heir === undefined) return { moved: [] }
+    const moved = this.topics().flatMap(({ partitions }) => partitions.filter(({ leaderId }) => leaderId === nodeId))
+    for (const { topic, index } of moved) this.moveLeader(topic.name, index, heir.nodeId)
+    return { moved }
+  }
+
+  startNode(nodeId: number): void {
+    this.#stopped.delete(nodeId)
+  }
+
+  #nextUp(nodeId: number): BrokerNode | undefined {
+    const at = this.registeredNodes.findIndex((node) => node.nodeId === nodeId)
+    const following = [...this.registeredNodes.slice(at + 1), ...this.registeredNodes.slice(0, at)]
+    return following.find((node) => !this.#stopped.has(node.nodeId))
   }
 
   topics(): readonly Topic[] {
@@ -126,11 +156,16 @@ export class Cluster {
     partition.log.notify()
   }
 
-  /** The node that keeps a group (or a transactional id): by a hash of the name, unless a test moved it. */
+  /** The node that keeps a group (or a transactional id): by a hash of the name, unless it was moved or that node stopped. */
   coordinatorOf(key: string): BrokerNode {
     const moved = this.#coordinators.get(key)
-    const node = moved === undefined ? this.nodes[javaHash(key) % this.nodes.length] : this.node(moved)
-    return node as BrokerNode
+    const hashed = this.registeredNodes[javaHash(key) % this.registeredNodes.length]
+    const node = (moved === undefined ? hashed : this.node(moved)) as BrokerNode
+    if (!this.#stopped.has(node.nodeId)) return node
+    const heir = this.#nextUp(node.nodeId)
+    if (heir === undefined) return node
+    this.#coordinators.set(key, heir.nodeId)
+    return heir
   }
 
   moveCoordinator(key: string, nodeId: number): void {

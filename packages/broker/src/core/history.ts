@@ -1,23 +1,43 @@
-/** The newest requests and their answers. Bounded twice, by entries and by the record bytes that they keep alive. */
+/** The newest requests with their answers, and the changes of state between them, in the order in which they took effect.
+ *  Bounded twice, by entries and by the record bytes that they keep alive. */
 
-import { type HistoryEntry } from './events.ts'
+import { type BrokerEvent, type HistoryChange, type HistoryEntry } from './events.ts'
 import { historyBytesMax, historyEntriesMax } from './limits.ts'
 
 export class History {
-  #entries: HistoryEntry[] = []
+  #entries: (HistoryEntry | HistoryChange)[] = []
   #bytes = 0
+  #newest = 0
 
-  get entries(): readonly HistoryEntry[] {
+  /** The number of the newest entry; 0 before the first. */
+  get newest(): number {
+    return this.#newest
+  }
+
+  get entries(): readonly (HistoryEntry | HistoryChange)[] {
     return this.#entries
   }
 
-  add(entry: HistoryEntry): void {
+  get requests(): readonly HistoryEntry[] {
+    return this.#entries.filter((entry) => entry.kind === 'request')
+  }
+
+  addRequest(entry: Omit<HistoryEntry, 'kind' | 'number'>): void {
+    const numbered: HistoryEntry = { kind: 'request', number: ++this.#newest, ...entry }
+    this.#bytes += recordBytes(numbered)
+    this.#add(numbered)
+  }
+
+  addChange(event: BrokerEvent, atMs: number): void {
+    this.#add({ kind: 'change', number: ++this.#newest, atMs, event })
+  }
+
+  #add(entry: HistoryEntry | HistoryChange): void {
     this.#entries.push(entry)
-    this.#bytes += recordBytes(entry)
     if (this.#entries.length <= historyEntriesMax && this.#bytes <= historyBytesMax) return
     // Half goes at once, because taking one from the front of a long array costs as much.
     this.#entries = this.#entries.slice(Math.ceil(this.#entries.length / 2))
-    this.#bytes = this.#entries.reduce((sum, each) => sum + recordBytes(each), 0)
+    this.#bytes = this.#entries.reduce((sum, each) => sum + (each.kind === 'request' ? recordBytes(each) : 0), 0)
   }
 }
 

@@ -385,6 +385,13 @@ export class ClassicGroup {
     return member !== undefined
   }
 
+  /** Starts a rebalance though nobody changed. Returns whether there is anybody to join again. */
+  rebalance(): boolean {
+    const hasMembers = this.#state === 'stable' || this.#state === 'completing'
+    if (hasMembers) this.#startRebalance()
+    return hasMembers || this.#state === 'preparing'
+  }
+
   #renewSession(member: Member, timeoutMs: number = member.sessionTimeoutMs): void {
     member.session?.cancel()
     member.session = this.#options.clock.setTimer(timeoutMs, () => {
