@@ -9,7 +9,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { isRunning, runProcess, startDetached, startProcess, stopPid } from '../../verify/processes.ts'
-import { type BrokerAddress, brokerConfig } from './broker-config.ts'
+import { type BrokerAddress, brokerConfig, scramArgs } from './broker-config.ts'
 import { javaArgs, type KafkaJars, requireJava } from './jars.ts'
 import { brokersKnown, offsetsErrorCode, transactionsErrorCode } from './probe.ts'
 
@@ -98,7 +98,14 @@ async function formatStorage(java: string, jars: KafkaJars, config: string, clus
   const formatted = await runProcess({
     name: 'kafka storage format',
     command: java,
-    args: javaArgs(jars, 'kafka.tools.StorageTool', ['format', '--cluster-id', clusterId, '--config', config]),
+    args: javaArgs(jars, 'kafka.tools.StorageTool', [
+      'format',
+      '--cluster-id',
+      clusterId,
+      '--config',
+      config,
+      ...scramArgs(),
+    ]),
     timeoutMs: readyWithinMs,
   })
   if (formatted.code !== 0) throw new Error(`the data folder could not be formatted: ${formatted.output.join('\n')}`)
@@ -158,14 +165,14 @@ async function untilTrue(
   }
 }
 
-/** Two free ports for each broker. All are held until the last one is known, so that no two are the same. */
+/** Four free ports for each broker. All are held until the last one is known, so that no two are the same. */
 async function freeAddresses(count: number): Promise<BrokerAddress[]> {
-  const servers = await Promise.all(Array.from({ length: 2 * count }, listenAnywhere))
+  const servers = await Promise.all(Array.from({ length: 4 * count }, listenAnywhere))
   const ports = servers.map((server) => server.port)
   await Promise.all(servers.map((server) => server.close()))
   return Array.from({ length: count }, (_, index) => {
-    const [port = 0, controllerPort = 0] = ports.slice(2 * index, 2 * index + 2)
-    return { nodeId: index + 1, port, controllerPort }
+    const [port = 0, controllerPort = 0, saslPort = 0, shortSessionPort = 0] = ports.slice(4 * index, 4 * index + 4)
+    return { nodeId: index + 1, port, controllerPort, saslPort, shortSessionPort }
   })
 }
 
