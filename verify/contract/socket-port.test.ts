@@ -15,6 +15,7 @@ import { startScriptedBroker } from './scripted-broker.ts'
 const nobody = { topics: [], allowAutoTopicCreation: false } as const
 const user = { username: 'holdfast', password: 'canary-of-a-password' } as const
 const sasl = { mechanism: 'plain', ...user } as const
+const users = { [user.username]: user.password }
 const tls = {
   key: readFileSync(join(import.meta.dirname, 'certificates/broker.key.pem'), 'utf8'),
   cert: readFileSync(join(import.meta.dirname, 'certificates/broker.cert.pem'), 'utf8'),
@@ -197,14 +198,14 @@ test('before a SASL session ends new calls go to a fresh connection, and old one
 
 describe('TLS and SASL PLAIN', () => {
   test('a trusted certificate and the right password are let in', async () => {
-    await using broker = await EmbeddedKafka.start({ tls, sasl: user })
+    await using broker = await EmbeddedKafka.start({ tls, sasl: { users } })
     using port = await socketPort({ tls: { ca: tls.cert }, sasl })
 
     expect(await kindOf(askFor(port, firstNode(broker)))).toBe('answered')
   })
 
   test('a password may come from a function, asked anew for each connection', async () => {
-    await using broker = await EmbeddedKafka.start({ sasl: user })
+    await using broker = await EmbeddedKafka.start({ sasl: { users } })
     let asked = 0
     const password = (): Promise<string> => Promise.resolve(++asked === 1 ? 'old' : user.password)
     using port = await socketPort({ sasl: { ...sasl, password } })
@@ -214,7 +215,7 @@ describe('TLS and SASL PLAIN', () => {
   })
 
   test('a wrong password is an auth error that tells the user name and no password', async () => {
-    await using broker = await EmbeddedKafka.start({ tls, sasl: user })
+    await using broker = await EmbeddedKafka.start({ tls, sasl: { users } })
     using port = await socketPort({ tls: { ca: tls.cert }, sasl: { ...sasl, password: 'wrong-canary' } })
     const error = await errorOf(askFor(port, firstNode(broker)))
 
@@ -247,7 +248,7 @@ describe('TLS and SASL PLAIN', () => {
   })
 
   test('a password in the clear is allowed and reported', async () => {
-    await using broker = await EmbeddedKafka.start({ sasl: user })
+    await using broker = await EmbeddedKafka.start({ sasl: { users } })
     const warnings: string[] = []
     using port = await socketPort({ sasl, onWarning: ({ code }) => warnings.push(code) })
 
@@ -255,7 +256,7 @@ describe('TLS and SASL PLAIN', () => {
   })
 
   test('no secret can be printed from a port, before, during or after a call', async () => {
-    await using broker = await EmbeddedKafka.start({ sasl: user })
+    await using broker = await EmbeddedKafka.start({ sasl: { users } })
     using port = await socketPort({ sasl })
     const printed = (): string => inspect(port, { depth: 12, showHidden: true }) + JSON.stringify(port)
     const before = printed()

@@ -145,7 +145,7 @@ test('the admin client creates, describes and deletes topics, groups and offsets
 })
 
 test('SASL PLAIN lets the right password in and nothing else', async () => {
-  await using guarded = await EmbeddedKafka.start({ topics: { orders: 1 }, sasl: { username: 'u', password: 'p' } })
+  await using guarded = await EmbeddedKafka.start({ topics: { orders: 1 }, sasl: { users: { u: 'p' } } })
   const login = async (password: string): Promise<string[]> => {
     const admin = new Kafka({
       brokers: [guarded.bootstrap],

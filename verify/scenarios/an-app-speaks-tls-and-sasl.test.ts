@@ -13,7 +13,7 @@ async function secured(): Promise<{ kafka: EmbeddedKafka; ca: string; appWith: (
     readFile(join(certificates, 'broker.cert.pem'), 'utf8'),
     readFile(join(certificates, 'broker.key.pem'), 'utf8'),
   ])
-  const sasl = { username: 'holdfast', password: 'correct horse' }
+  const sasl = { users: { holdfast: 'correct horse' } }
   const kafka = await EmbeddedKafka.start({ topics: { orders: 1 }, sasl, tls: { cert, key } })
   const appWith = (options: object): Holdfast =>
     createHoldfast({

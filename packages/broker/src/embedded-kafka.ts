@@ -3,10 +3,10 @@
 import { type Socket } from 'node:net'
 
 import { BrokerCore } from './core/broker-core.ts'
-import { type SaslUser } from './core/broker-state.ts'
 import { type BrokerClock, systemBrokerClock } from './core/clock.ts'
 import { type TopicSpec } from './core/cluster.ts'
 import { ClientSocket } from './server/client-socket.ts'
+import { type SaslOptions } from './security/sasl-settings.ts'
 import { Listener, loopback, type TlsFiles } from './server/listener.ts'
 
 export type EmbeddedKafkaOptions = {
@@ -20,8 +20,8 @@ export type EmbeddedKafkaOptions = {
   readonly clock?: BrokerClock | undefined
   /** Create topics when a client asks for them. @default false */
   readonly autoCreateTopics?: boolean | undefined
-  /** Demand SASL PLAIN. @default off */
-  readonly sasl?: SaslUser | undefined
+  /** Demand that clients sign in, by PLAIN, SCRAM or OAUTHBEARER. @default off */
+  readonly sasl?: SaslOptions | undefined
   /** Speak TLS with this key and certificate, both PEM. @default plain TCP */
   readonly tls?: TlsFiles | undefined
   /** How long the first rebalance of a group waits for more members, in milliseconds. @default 0 */

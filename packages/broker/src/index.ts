@@ -10,6 +10,9 @@ export { ConnectionClosed, CoreConnection } from './core/connection.ts'
 export { type BrokerClock, type BrokerTimer, systemBrokerClock } from './core/clock.ts'
 /** Topics and nodes. */
 export { type BrokerNode, type TopicSpec } from './core/cluster.ts'
+/** How clients sign in. */
+export { type MechanismName } from './security/exchange.ts'
+export { type SaslOptions } from './security/sasl-settings.ts'
 /** What tests see. */
 export { type BrokerEvent, type HistoryChange, type HistoryEntry } from './core/events.ts'
 export { type GroupView } from './core/group-view.ts'

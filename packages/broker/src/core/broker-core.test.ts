@@ -216,7 +216,7 @@ describe('with SASL', () => {
     core = new BrokerCore({
       brokers: [{ nodeId: 1, host: 'h', port: 1 }],
       clock,
-      sasl: { username: 'u', password: 'p' },
+      sasl: { users: { u: 'p' } },
     })
     connection = core.connect(1, 'c')
     await core.handle(1, 'SaslHandshake', 1, { mechanism: 'PLAIN' }, connection)

@@ -19,7 +19,10 @@ import {
   type RequestOf,
   servedVersions,
 } from '../protocol/apis.ts'
-import { type BrokerState, type HandlerContext, type SaslUser } from './broker-state.ts'
+import { type BrokerState, type HandlerContext } from './broker-state.ts'
+import { errorCode } from '../protocol/error-code.ts'
+import { SaslSession } from '../security/sasl-session.ts'
+import { resolveSasl, type SaslOptions } from '../security/sasl-settings.ts'
 import { type BrokerClock } from './clock.ts'
 import { type BrokerNode, Cluster, type Partition, type Topic, type TopicSpec } from './cluster.ts'
 import { ConnectionClosed, CoreConnection } from './connection.ts'
@@ -38,8 +41,8 @@ export type BrokerCoreOptions = {
   readonly autoCreateTopics?: boolean | undefined
   /** How long the first rebalance of a group waits for more members, in milliseconds. @default 0 */
   readonly rebalanceDelayMs?: number | undefined
-  /** Demand SASL PLAIN. @default off */
-  readonly sasl?: SaslUser | undefined
+  /** Demand that clients sign in. @default off */
+  readonly sasl?: SaslOptions | undefined
   /** Most bytes that one topic keeps before it refuses records. @default 256 MiB */
   readonly topicBytesMax?: number | undefined
   /** Hears of whatever is refused or cut off without an answer that says so. @default silent */
@@ -47,9 +50,6 @@ export type BrokerCoreOptions = {
 }
 
 type AnyHandler = (request: never, context: HandlerContext) => object | Promise<object>
-
-/** Requests that are answered before a connection has authenticated. */
-const apisBeforeSasl: readonly ApiName[] = ['ApiVersions', 'SaslHandshake', 'SaslAuthenticate']
 
 export class BrokerCore {
   /** The highest version of every API. */
@@ -76,7 +76,7 @@ export class BrokerCore {
       settings: {
         autoCreateTopics: options.autoCreateTopics ?? false,
         rebalanceDelayMs,
-        sasl: options.sasl,
+        sasl: options.sasl === undefined ? undefined : resolveSasl(options.sasl, clock),
         topicBytesMax: options.topicBytesMax ?? topicBytesMax,
         frameBytesMax,
       },
@@ -108,7 +108,9 @@ export class BrokerCore {
   connect(nodeId: number, clientId: string): CoreConnection {
     if (this.#state.cluster.node(nodeId) === undefined) throw new RangeError(`node ${nodeId} does not exist`)
     if (!this.isUp(nodeId)) throw new RangeError(`node ${nodeId} is stopped`)
-    const connection = new CoreConnection(nodeId, clientId)
+    const { settings, clock } = this.#state
+    const session = settings.sasl === undefined ? undefined : new SaslSession(settings.sasl, clock)
+    const connection = new CoreConnection(nodeId, clientId, session)
     this.#connections.add(connection)
     connection.onClose(() => this.#connections.delete(connection))
     return connection
@@ -146,7 +148,8 @@ export class BrokerCore {
     const arrivedAfter = this.#history.newest
     const record = (response: HistoryEntry['response']): void => {
       const atMs = this.#state.clock.epochMs()
-      this.#history.addRequest({ arrivedAfter, atMs, nodeId, clientId, api, version, request, response })
+      const shown = withoutSecrets(api, request)
+      this.#history.addRequest({ arrivedAfter, atMs, nodeId, clientId, api, version, request: shown, response })
     }
     const { decision, changes } = this.#intercepts.has(api)
       ? await this.#intercepts.decide(api, request, { nodeId, clientId, version })
@@ -157,8 +160,15 @@ export class BrokerCore {
       record('drop')
       return new Promise<never>(() => {})
     }
-    if (decision === 'close' || !this.#mayServe(api, connection)) {
+    const admission = connection.sasl?.admit(api) ?? 'serve'
+    if (admission === 'refuse') {
+      const refusal = codecOf(api, version, 'response').complete({ errorCode: errorCode.illegalSaslState })
+      record(refusal)
+      return refusal
+    }
+    if (decision === 'close' || admission === 'close') {
       record('close')
+      if (admission === 'close') this.#state.warn(`${api} from '${clientId}' is not allowed now: connection closed`)
       connection.disconnect()
       throw new ConnectionClosed()
     }
@@ -192,13 +202,6 @@ export class BrokerCore {
 
   *#groupViews(): Generator<readonly [string, GroupView]> {
     for (const { group } of this.#state.groups.all()) yield [group.id, viewGroup(group)]
-  }
-
-  #mayServe(api: ApiName, connection: CoreConnection): boolean {
-    if (this.#state.settings.sasl === undefined || connection.sasl === 'authenticated') return true
-    const may = connection.sasl !== 'failed' && apisBeforeSasl.includes(api)
-    if (!may) this.#state.warn(`${api} from ${connection.clientId} before authentication: connection closed`)
-    return may
   }
 
   // --- faults and what tests look at ---
@@ -397,4 +400,9 @@ export class BrokerCore {
     if (partition === undefined) throw new RangeError(`partition ${topic}-${index} does not exist`)
     return partition
   }
+}
+
+/** A password in the history would end in the first state dump. */
+function withoutSecrets(api: ApiName, request: object): object {
+  return api === 'SaslAuthenticate' ? { ...request, authBytes: Buffer.alloc(0) } : request
 }

@@ -2,19 +2,18 @@
 
 import { type ApiName, type RequestOf, type ResponseOf } from '../protocol/apis.ts'
 import { type GroupCoordinator } from '../groups/group-coordinator.ts'
+import { type SaslSettings } from '../security/sasl-settings.ts'
 import { type BrokerClock } from './clock.ts'
 import { type Cluster } from './cluster.ts'
 import { type CoreConnection } from './connection.ts'
 import { type BrokerEvent } from './events.ts'
 import { type FetchSessions } from './fetch-sessions.ts'
 
-export type SaslUser = { readonly username: string; readonly password: string }
-
 export type BrokerSettings = {
   readonly autoCreateTopics: boolean
   readonly rebalanceDelayMs: number
-  /** PLAIN; without it every connection may send everything. */
-  readonly sasl: SaslUser | undefined
+  /** Without it every connection may send everything. */
+  readonly sasl: SaslSettings | undefined
   readonly topicBytesMax: number
   readonly frameBytesMax: number
 }

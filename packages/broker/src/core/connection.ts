@@ -1,5 +1,7 @@
-/** One client connection as the core sees it: its identity, its SASL state, and the rule that a connection serves one
+/** One client connection as the core sees it: its identity, its SASL session, and the rule that a connection serves one
  *  request at a time, so that a long poll holds up whatever comes after it. */
+
+import { type SaslSession } from '../security/sasl-session.ts'
 
 /** The connection ended before the answer: it was cut, or a fault closed it. */
 export class ConnectionClosed extends Error {
@@ -10,19 +12,19 @@ export class ConnectionClosed extends Error {
   }
 }
 
-export type SaslState = 'none' | 'handshaken' | 'authenticated' | 'failed'
-
 export class CoreConnection {
   readonly nodeId: number
   clientId: string
-  sasl: SaslState = 'none'
+  /** undefined where nobody has to sign in. */
+  readonly sasl: SaslSession | undefined
   #tail: Promise<unknown> = Promise.resolve()
   #isClosed = false
   readonly #onClose = new Set<() => void>()
 
-  constructor(nodeId: number, clientId: string) {
+  constructor(nodeId: number, clientId: string, sasl?: SaslSession) {
     this.nodeId = nodeId
     this.clientId = clientId
+    this.sasl = sasl
   }
 
   get isClosed(): boolean {

@@ -8,7 +8,7 @@ import { type Socket } from 'node:net'
 import { unknownApiVersions } from '../apis/18-api-versions.ts'
 import { type BrokerCore } from '../core/broker-core.ts'
 import { ConnectionClosed, type CoreConnection } from '../core/connection.ts'
-import { apiByKey, codecOf, isServed } from '../protocol/apis.ts'
+import { apiByKey, codecOf, isServed, type RequestOf } from '../protocol/apis.ts'
 import { errorCode } from '../protocol/error-code.ts'
 import { MalformedFrame, WireReader } from '../protocol/wire.ts'
 import { encodeResponse, FrameSplitter, readClientId, readHeader } from './frames.ts'
@@ -51,7 +51,10 @@ export class ClientSocket {
         const answer = await this.#serve(frame)
         if (this.#socket.destroyed) return
         if (answer !== undefined && !this.#socket.write(answer)) await this.#drained()
-        if (this.#connection.sasl === 'failed') this.#socket.end()
+        if (this.#connection.sasl?.hasFailed === true) {
+          this.#socket.destroySoon()
+          return
+        }
       }
       this.#socket.resume()
     } catch (error) {
@@ -73,10 +76,12 @@ export class ClientSocket {
   }
 
   async #serve(frame: Buffer): Promise<Buffer | undefined> {
+    if (this.#connection.sasl?.expectsRawTokens === true) return this.#serveRawToken(frame)
     const reader = new WireReader(frame)
     const { apiKey, version, correlationId } = readHeader(reader)
     const api = apiByKey(apiKey)
     if (api === 'ApiVersions' && !isServed(api, version)) {
+      readClientId(reader, api, version)
       return encodeResponse(api, 0, correlationId, unknownApiVersions())
     }
     if (api === undefined || !isServed(api, version)) {
@@ -88,6 +93,16 @@ export class ClientSocket {
     const response = await this.#core.dispatch(api, version, request, this.#connection)
     if (api === 'Produce' && (request as { acks: number }).acks === 0) return this.#unacknowledged(response)
     return encodeResponse(api, version, correlationId, response)
+  }
+
+  /** After a handshake of version 0 a token is a frame of its own, and so is the answer. A refusal has no place to stand. */
+  async #serveRawToken(authBytes: Buffer): Promise<Buffer> {
+    const answer = await this.#core.dispatch('SaslAuthenticate', 0, { authBytes }, this.#connection)
+    const { errorCode: code, authBytes: bytes } = answer as RequestOf<'SaslAuthenticate'> & { errorCode: number }
+    if (code !== errorCode.none) throw new ConnectionClosed()
+    const length = Buffer.alloc(4)
+    length.writeInt32BE(bytes.length)
+    return Buffer.concat([length, bytes])
   }
 
   /** With acks=0 there is no answer, and an error can be told only by closing the connection. */

@@ -5,8 +5,6 @@ import { type ApiName, codecOf, isFlexible } from '../protocol/apis.ts'
 import { MalformedFrame, type WireReader, WireWriter } from '../protocol/wire.ts'
 
 const lengthBytes = 4
-/** API key, version and correlation id: no request is shorter. */
-const shortestFrameBytes = 8
 
 export class FrameSplitter {
   #chunks: Buffer[] = []
@@ -25,8 +23,8 @@ export class FrameSplitter {
   next(): Buffer | undefined {
     if (this.#bufferedBytes < lengthBytes) return undefined
     const length = this.#front(lengthBytes).readInt32BE(0)
-    if (length < shortestFrameBytes || length > frameBytesMax) {
-      throw new MalformedFrame(`a frame has ${shortestFrameBytes} to ${frameBytesMax} bytes, got ${length}`)
+    if (length < 0 || length > frameBytesMax) {
+      throw new MalformedFrame(`a frame has 0 to ${frameBytesMax} bytes, got ${length}`)
     }
     if (this.#bufferedBytes < lengthBytes + length) return undefined
     const front = this.#front(lengthBytes + length)

@@ -44,8 +44,7 @@ export const clusterSchemas = {
 
   SaslHandshake: {
     key: 17,
-    /** After version 0 the tokens travel without any frame of the protocol; no client of this decade does that. */
-    versions: [1, 1],
+    versions: [0, 1],
     /** Never: this API kept its first layout. */
     flexibleFrom: 99,
     request: { mechanism: 'string' },
