@@ -9,8 +9,10 @@ const invalidToken = '{"status":"invalid_token"}'
 /** What a client sends to say that it has read the error. */
 const acknowledgement = 0x01
 
-const firstMessage =
-  /^n,(?:a=(?<authzid>(?:[^=,]|=2C|=3D)+))?,\x01(?<pairs>(?:[A-Za-z]+=[\x21-\x7e \t\r\n]+\x01)*)\x01$/
+/** Ends the header, each pair and the message. */
+const separator = '\x01'
+const header = /^n,(?:a=(?<authzid>(?:[^=,]|=2C|=3D)+))?,$/
+const pair = /^(?<key>[A-Za-z]+)=(?<value>[\x21-\x7e \t\r\n]+)$/
 const bearer = /^(?<scheme>\w+) +(?<token>[-_.A-Za-z0-9]+)$/
 
 type Token = { readonly principal: string; readonly expiresAtMs: number }
@@ -23,9 +25,8 @@ export function oauthBearerExchange(clock: BrokerClock): Exchange {
       return { outcome: 'refused', message: invalidToken }
     }
     hasToldError = false
-    const first = firstMessage.exec(token.toString('utf8'))?.groups
-    const authorization = first === undefined ? undefined : /(?:^|\x01)auth=([^\x01]+)\x01/.exec(first['pairs'] ?? '')
-    const credentials = bearer.exec(authorization?.[1] ?? '')?.groups
+    const first = readFirstMessage(token.toString('utf8'))
+    const credentials = bearer.exec(first?.authorization ?? '')?.groups
     if (first === undefined || credentials === undefined) return { outcome: 'refused' }
     if (credentials['scheme']?.toLowerCase() !== 'bearer') return { outcome: 'broken' }
     const read = readToken(credentials['token'] ?? '', clock.epochMs())
@@ -41,6 +42,18 @@ export function oauthBearerExchange(clock: BrokerClock): Exchange {
     }
     return { outcome: 'authenticated', bytes: noBytes, ...read }
   }
+}
+
+/** undefined if it is none. */
+function readFirstMessage(
+  text: string,
+): { authzid: string | undefined; authorization: string | undefined } | undefined {
+  const [start = '', ...rest] = text.split(separator)
+  const opened = header.exec(start)
+  const pairs = rest.slice(0, -2).map((each) => pair.exec(each)?.groups)
+  if (opened === null || rest.slice(-2).join() !== ',' || pairs.includes(undefined)) return undefined
+  const authorization = pairs.find((each) => each?.['key'] === 'auth')?.['value']
+  return { authzid: opened.groups?.['authzid'], authorization }
 }
 
 /** undefined for a token that is not legal now; `broken` for one that names no algorithm, over which Kafka stumbles. */
