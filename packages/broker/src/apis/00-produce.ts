@@ -1,19 +1,31 @@
 /** Produce: 3–12. Stores one batch per partition, as opaque bytes; idempotent producers are deduplicated.
  *
  *  * 3: record format 2, transactional id · 5: log start offset · 8: error message
- *  * 9: flexible · 10: the new leader in the answer · 11, 12: as 10
+ *  * 9: flexible · 10: the new leader in the answer · 11: 120 for a partition that has not joined its transaction
+ *  * 12: it joins by itself (KIP-890); which transactional batches are taken is decided in `transactions/admission.ts`
  *
  *  ApiVersions advertises 0, as Kafka does: librdkafka compresses nothing if it is not there. 0 to 2 are not served. */
 
 import { type BrokerState, type Handler, type HandlerContext } from '../core/broker-state.ts'
 import { type Partition, type Topic } from '../core/cluster.ts'
 import { topicRules } from '../core/topic-configs.ts'
-import { type ResponseOf } from '../protocol/apis.ts'
+import { type RequestOf, type ResponseOf } from '../protocol/apis.ts'
 import { errorCode, Refusal } from '../protocol/error-code.ts'
+import { admit, type Admission } from '../transactions/admission.ts'
 
 type Answer = ResponseOf<'Produce'>['responses'][number]['partitions'][number]
 
+/** The first version whose batches join a transaction by themselves. */
+const joiningVersion = 12
+
 export const produce: Handler<'Produce'> = (request, context) => {
+  const admission = admit(request, context)
+  return admission instanceof Promise
+    ? admission.then((admitted) => store(request, admitted, context))
+    : store(request, admission, context)
+}
+
+function store(request: RequestOf<'Produce'>, admission: Admission, context: HandlerContext): ResponseOf<'Produce'> {
   const { cluster } = context.broker
   const isAcksLegal = request.acks === -1 || request.acks === 0 || request.acks === 1
   const moved = new Set<number>()
@@ -22,9 +34,6 @@ export const produce: Handler<'Produce'> = (request, context) => {
     partitions: topic.partitions.map(({ index, records }): Answer => {
       if (!isAcksLegal)
         return refused(index, errorCode.invalidRequiredAcks, `acks must be -1, 0 or 1, got ${request.acks}`)
-      if (request.transactionalId !== null) {
-        return refused(index, errorCode.invalidTxnState, 'this broker serves no transactions')
-      }
       const partition = cluster.partition(topic.name, index)
       if (partition === undefined) return refused(index, errorCode.unknownTopicOrPartition, null)
       if (partition.leaderId !== context.nodeId) {
@@ -32,6 +41,8 @@ export const produce: Handler<'Produce'> = (request, context) => {
         const { leaderId, leaderEpoch } = partition
         return { ...refused(index, errorCode.notLeaderOrFollower, null), currentLeader: { leaderId, leaderEpoch } }
       }
+      const refusal = admission(topic.name, index)
+      if (refusal !== undefined) return refused(index, refusal.code, refusal.message)
       return append(partition, records, context)
     }),
   }))
@@ -39,12 +50,13 @@ export const produce: Handler<'Produce'> = (request, context) => {
   return { responses, throttleTimeMs: 0, nodeEndpoints }
 }
 
-function append(partition: Partition, records: Buffer | null, { broker }: HandlerContext): Answer {
+function append(partition: Partition, records: Buffer | null, { broker, version }: HandlerContext): Answer {
   const { topic, index, log } = partition
   try {
     checkSpace(topic, records?.length ?? 0, broker)
     const nowMs = Math.trunc(broker.clock.epochMs())
-    const appended = log.append(records, topicRules(topic.configs), partition.leaderEpoch, nowMs)
+    const rules = { ...topicRules(topic.configs), transactionsStartAtZero: version >= joiningVersion }
+    const appended = log.append(records, rules, partition.leaderEpoch, nowMs)
     if (!appended.isDuplicate) {
       broker.emit({ type: 'append', topic: topic.name, partition: index, endOffset: log.endOffset })
     }

@@ -1,7 +1,7 @@
 /** OffsetFetch: 1–9. What a group has committed; −1 where it has not.
  *
  *  * 2: null means every partition, errors for the group as a whole · 5: leader epoch · 6: flexible
- *  * 7: requireStable (nothing is ever unstable: no transactions) · 8: several groups · 9: member epochs (classic groups have none) */
+ *  * 7: requireStable: 88 where a transaction may change the offset · 8: several groups · 9: member epochs (classic groups have none) */
 
 import { type Handler, type HandlerContext } from '../core/broker-state.ts'
 import { errorCode, type ErrorCode } from '../protocol/error-code.ts'
@@ -22,10 +22,10 @@ export const offsetFetch: Handler<'OffsetFetch'> = (request, context) => {
   if (context.version >= 8) {
     return {
       throttleTimeMs: 0,
-      groups: request.groups.map(({ groupId, topics }) => fetchGroup(groupId, topics, context)),
+      groups: request.groups.map(({ groupId, topics }) => fetchGroup(groupId, topics, request.requireStable, context)),
     }
   }
-  const { topics, errorCode: code } = fetchGroup(request.groupId, request.topics, context)
+  const { topics, errorCode: code } = fetchGroup(request.groupId, request.topics, request.requireStable, context)
   if (context.version >= 2 || code === errorCode.none) return { throttleTimeMs: 0, topics, errorCode: code }
   // Version 1 has no place for an error of the group: every partition carries it.
   return { throttleTimeMs: 0, topics: (request.topics ?? []).map((topic) => nothingCommitted(topic, code)) }
@@ -34,6 +34,7 @@ export const offsetFetch: Handler<'OffsetFetch'> = (request, context) => {
 function fetchGroup(
   groupId: string,
   wanted: Wanted,
+  requireStable: boolean,
   { broker, nodeId }: HandlerContext,
 ): { groupId: string; topics: TopicOffsets[]; errorCode: ErrorCode } {
   if (broker.cluster.coordinatorOf(groupId).nodeId !== nodeId) {
@@ -49,6 +50,7 @@ function fetchGroup(
     const all = offsets.all().filter((each) => each.topic === name)
     const indexes = typeof topic === 'string' ? all.map(({ partition }) => partition) : topic.partitionIndexes
     const partitions = indexes.map((partitionIndex) => {
+      if (requireStable && offsets.isUnstable(name, partitionIndex)) return unstable(partitionIndex)
       const committed = offsets.get(name, partitionIndex)
       return {
         partitionIndex,
@@ -61,6 +63,11 @@ function fetchGroup(
     return { name, partitions }
   })
   return { groupId, topics, errorCode: errorCode.none }
+}
+
+function unstable(partitionIndex: number): TopicOffsets['partitions'][number] {
+  const code = errorCode.unstableOffsetCommit
+  return { partitionIndex, committedOffset: -1, committedLeaderEpoch: -1, metadata: '', errorCode: code }
 }
 
 function nothingCommitted(

@@ -22,9 +22,15 @@ import { deleteTopics } from './20-delete-topics.ts'
 import { deleteRecords } from './21-delete-records.ts'
 import { initProducerId } from './22-init-producer-id.ts'
 import { offsetForLeaderEpoch } from './23-offset-for-leader-epoch.ts'
+import { addPartitionsToTxn } from './24-add-partitions-to-txn.ts'
+import { addOffsetsToTxn } from './25-add-offsets-to-txn.ts'
+import { endTxn } from './26-end-txn.ts'
+import { txnOffsetCommit } from './28-txn-offset-commit.ts'
 import { describeConfigs } from './32-describe-configs.ts'
 import { saslAuthenticate } from './36-sasl-authenticate.ts'
 import { deleteGroups } from './42-delete-groups.ts'
+import { describeTransactions } from './65-describe-transactions.ts'
+import { listTransactions } from './66-list-transactions.ts'
 
 export const handlers: { readonly [A in ApiName]: Handler<A> } = {
   Produce: produce,
@@ -47,6 +53,12 @@ export const handlers: { readonly [A in ApiName]: Handler<A> } = {
   DeleteRecords: deleteRecords,
   InitProducerId: initProducerId,
   OffsetForLeaderEpoch: offsetForLeaderEpoch,
+  AddPartitionsToTxn: addPartitionsToTxn,
+  AddOffsetsToTxn: addOffsetsToTxn,
+  EndTxn: endTxn,
+  TxnOffsetCommit: txnOffsetCommit,
+  DescribeTransactions: describeTransactions,
+  ListTransactions: listTransactions,
   DescribeConfigs: describeConfigs,
   SaslAuthenticate: saslAuthenticate,
   DeleteGroups: deleteGroups,

@@ -23,6 +23,8 @@ import { type BrokerState, type HandlerContext } from './broker-state.ts'
 import { errorCode } from '../protocol/error-code.ts'
 import { SaslSession } from '../security/sasl-session.ts'
 import { resolveSasl, type SaslOptions } from '../security/sasl-settings.ts'
+import { transactionPorts } from '../transactions/ports.ts'
+import { TransactionCoordinator } from '../transactions/transaction-coordinator.ts'
 import { type BrokerClock } from './clock.ts'
 import { type BrokerNode, Cluster, type Partition, type Topic, type TopicSpec } from './cluster.ts'
 import { ConnectionClosed, CoreConnection } from './connection.ts'
@@ -30,8 +32,9 @@ import { type BrokerEvent, type HistoryChange, type HistoryEntry } from './event
 import { FetchSessions } from './fetch-sessions.ts'
 import { type GroupView, viewGroup } from './group-view.ts'
 import { History } from './history.ts'
-import { frameBytesMax, topicBytesMax } from './limits.ts'
 import { isQuiet, StateWatch, turningClock } from './turns.ts'
+import { frameBytesMax, topicBytesMax, transactionTimeoutMsMax } from './limits.ts'
+import { type TransactionView, viewTransaction } from './transaction-view.ts'
 
 export type BrokerCoreOptions = {
   readonly brokers: readonly BrokerNode[]
@@ -41,6 +44,11 @@ export type BrokerCoreOptions = {
   readonly autoCreateTopics?: boolean | undefined
   /** How long the first rebalance of a group waits for more members, in milliseconds. @default 0 */
   readonly rebalanceDelayMs?: number | undefined
+  /** The longest time that a producer may ask for its transactions, in milliseconds. @default 900000 */
+  readonly transactionTimeoutMsMax?: number | undefined
+  /** How long the markers of a transaction come after its end, in milliseconds: until then it is ending, and whoever asks
+   *  for it is told 51. @default 0, at once */
+  readonly transactionMarkerDelayMs?: number | undefined
   /** Demand that clients sign in. @default off */
   readonly sasl?: SaslOptions | undefined
   /** Most bytes that one topic keeps before it refuses records. @default 256 MiB */
@@ -71,6 +79,16 @@ export class BrokerCore {
     }
     let producerId = 0
     const rebalanceDelayMs = options.rebalanceDelayMs ?? 0
+    const cluster = new Cluster(options.brokers, clock)
+    const newProducerId = (): number => producerId++
+    const groups = new GroupCoordinator({
+      clock,
+      rebalanceDelayMs,
+      onAssigned: (group) => {
+        const memberIds = group.members.map((member) => member.memberId)
+        emit({ type: 'assignment', groupId: group.id, generation: group.generation, memberIds })
+      },
+    })
     this.#state = {
       clock,
       settings: {
@@ -80,21 +98,18 @@ export class BrokerCore {
         topicBytesMax: options.topicBytesMax ?? topicBytesMax,
         frameBytesMax,
       },
-      cluster: new Cluster(options.brokers, clock),
-      groups: new GroupCoordinator({
-        clock,
-        rebalanceDelayMs,
-        onAssigned: (group) => {
-          const memberIds = group.members.map((member) => member.memberId)
-          emit({ type: 'assignment', groupId: group.id, generation: group.generation, memberIds })
-        },
+      cluster,
+      groups,
+      transactions: new TransactionCoordinator(transactionPorts({ clock, cluster, groups, newProducerId, emit }), {
+        timeoutMsMax: options.transactionTimeoutMsMax ?? transactionTimeoutMsMax,
+        markerDelayMs: options.transactionMarkerDelayMs ?? 0,
       }),
       sessionsOf: (nodeId) => {
         const known = sessions.get(nodeId) ?? new FetchSessions(() => clock.random())
         sessions.set(nodeId, known)
         return known
       },
-      nextProducerId: () => producerId++,
+      nextProducerId: newProducerId,
       emit,
       warn: options.warn ?? (() => {}),
     }
@@ -274,8 +289,8 @@ export class BrokerCore {
   /** Ends the log in a control batch, which has an offset and no record. Returns that offset. */
   appendTransactionMarker(topic: string, partition: number, outcome: 'commit' | 'abort' = 'commit'): number {
     const { log, leaderEpoch } = this.#partition(topic, partition)
-    const producerId = this.#state.nextProducerId()
-    return log.appendMarker(outcome, producerId, leaderEpoch, Math.trunc(this.#state.clock.epochMs()))
+    const marker = { outcome, producerId: this.#state.nextProducerId(), producerEpoch: 0, coordinatorEpoch: 0 }
+    return log.appendMarker(marker, leaderEpoch, Math.trunc(this.#state.clock.epochMs()))
   }
 
   /** Takes single records away and keeps all other offsets, as compaction does. */
@@ -296,9 +311,10 @@ export class BrokerCore {
     this.#endTurn()
   }
 
-  moveCoordinator(groupId: string, nodeId: number): void {
-    this.#state.cluster.moveCoordinator(groupId, nodeId)
-    this.#state.emit({ type: 'coordinatorMoved', key: groupId, nodeId })
+  /** Moves a group or a transactional id to another node; what is open there stays open. */
+  moveCoordinator(key: string, nodeId: number): void {
+    this.#state.cluster.moveCoordinator(key, nodeId)
+    this.#state.emit({ type: 'coordinatorMoved', key, nodeId })
     this.#endTurn()
   }
 
@@ -306,8 +322,8 @@ export class BrokerCore {
     return this.#partition(topic, partition).leaderId
   }
 
-  coordinatorOf(groupId: string): number {
-    return this.#state.cluster.coordinatorOf(groupId).nodeId
+  coordinatorOf(key: string): number {
+    return this.#state.cluster.coordinatorOf(key).nodeId
   }
 
   committed(groupId: string): CommittedPartition[] {
@@ -317,6 +333,11 @@ export class BrokerCore {
   group(groupId: string): GroupView | undefined {
     const known = this.#state.groups.get(groupId)
     return known === undefined ? undefined : viewGroup(known.group)
+  }
+
+  /** Every transactional id that was ever used, in the order of its first use. */
+  transactions(): TransactionView[] {
+    return this.#state.transactions.all().map((known) => viewTransaction(known, this.#state.groups))
   }
 
   /** Ends a member's session now, as if it had been silent for too long. Throws if there is no such member. */
@@ -391,6 +412,7 @@ export class BrokerCore {
     this.#isClosed = true
     for (const connection of this.connections()) connection.disconnect()
     this.#state.groups.close()
+    this.#state.transactions.close()
   }
 
   #isClosed = false

@@ -3,6 +3,7 @@
 import { type ApiName, type RequestOf, type ResponseOf } from '../protocol/apis.ts'
 import { type GroupCoordinator } from '../groups/group-coordinator.ts'
 import { type SaslSettings } from '../security/sasl-settings.ts'
+import { type TransactionCoordinator } from '../transactions/transaction-coordinator.ts'
 import { type BrokerClock } from './clock.ts'
 import { type Cluster } from './cluster.ts'
 import { type CoreConnection } from './connection.ts'
@@ -23,6 +24,7 @@ export type BrokerState = {
   readonly settings: BrokerSettings
   readonly cluster: Cluster
   readonly groups: GroupCoordinator
+  readonly transactions: TransactionCoordinator
   readonly sessionsOf: (nodeId: number) => FetchSessions
   readonly nextProducerId: () => number
   readonly emit: (event: BrokerEvent) => void

@@ -38,6 +38,7 @@ export class Cluster {
   readonly #topicsById = new Map<string, Topic>()
   readonly #coordinators = new Map<string, number>()
   readonly #stopped = new Set<number>()
+  readonly #coordinatorEpochs = new Map<string, number>()
 
   constructor(nodes: readonly BrokerNode[], clock: BrokerClock) {
     if (nodes.length === 0) throw new RangeError('a cluster needs at least one node, got none')
@@ -171,6 +172,12 @@ export class Cluster {
   moveCoordinator(key: string, nodeId: number): void {
     if (this.node(nodeId) === undefined) throw new RangeError(`node ${nodeId} does not exist`)
     this.#coordinators.set(key, nodeId)
+    this.#coordinatorEpochs.set(key, this.coordinatorEpoch(key) + 1)
+  }
+
+  /** How often the coordinator of a group or a transactional id was moved. */
+  coordinatorEpoch(key: string): number {
+    return this.#coordinatorEpochs.get(key) ?? 0
   }
 
   /** Why `nodeId` may not serve the partition under the leader epoch that the client believes in; 0 if it may. */

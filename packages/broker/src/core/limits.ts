@@ -6,6 +6,8 @@ export const frameBytesMax: number = 100 * 1024 * 1024
 export const connectionsMax = 1_000
 /** Everything is kept in memory. A test that needs more is a test for a real cluster. */
 export const topicBytesMax: number = 256 * 1024 * 1024
+/** `transaction.max.timeout.ms`: Kafka's own default, fifteen minutes. */
+export const transactionTimeoutMsMax: number = 15 * 60 * 1000
 /** Enough to look back on a test; not a log. */
 export const historyEntriesMax = 10_000
 export const historyBytesMax: number = 16 * 1024 * 1024

@@ -448,6 +448,15 @@ export class ClassicGroup {
     return errorCode.none
   }
 
+  /** As `checkCommit`, for offsets that wait for the end of a transaction. Old producers do not say which member they
+   *  commit for, so they may always; and a rebalance that waits for its leader does not hold a transaction up. */
+  checkTransactionalCommit(stamp: MemberStamp): ErrorCode {
+    if (this.#state === 'dead') return errorCode.coordinatorNotAvailable
+    if (stamp.generationId < 0 && this.#state === 'empty') return errorCode.none
+    if (stamp.generationId < 0 && stamp.memberId === '' && stamp.groupInstanceId === null) return errorCode.none
+    return this.#checkStamp(stamp) ?? errorCode.none
+  }
+
   /** Marks the group as deleted and stops its timers. */
   end(): void {
     this.#state = 'dead'

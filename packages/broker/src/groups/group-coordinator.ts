@@ -55,6 +55,14 @@ export class GroupCoordinator {
     return refusal === errorCode.none ? known : refusal
   }
 
+  /** As `forCommit`, for the offsets of a transaction. */
+  forTransactionalCommit(groupId: string, stamp: MemberStamp): KnownGroup | ErrorCode {
+    const known = this.#groups.get(groupId)
+    if (known === undefined) return stamp.generationId < 0 ? this.getOrCreate(groupId) : errorCode.illegalGeneration
+    const refusal = known.group.checkTransactionalCommit(stamp)
+    return refusal === errorCode.none ? known : refusal
+  }
+
   delete(groupId: string): ErrorCode {
     const known = this.#groups.get(groupId)
     if (known === undefined) return errorCode.groupIdNotFound

@@ -14,6 +14,8 @@ export type BatchRules = {
   readonly usesAppendTime: boolean
   /** Whether `cleanup.policy` holds `compact`: a record without a key could never be compacted. */
   readonly isCompacted: boolean
+  /** Whether a transaction whose producer is new to the log must start with sequence 0 (KIP-890, Produce 12). */
+  readonly transactionsStartAtZero?: boolean
 }
 
 /** The header of the only batch in `records`; throws a `Refusal` otherwise. */
@@ -37,9 +39,6 @@ export function checkBatch(records: Buffer | null, rules: BatchRules, nowMs: num
 }
 
 function checkHeader(header: BatchHeader, rules: BatchRules, nowMs: number): void {
-  if (header.isTransactional) {
-    throw new Refusal(errorCode.transactionalIdAuthorizationFailed, 'a transactional batch needs a transactional id')
-  }
   if (header.isControl) throw invalid('clients may not write control batches')
   if (header.recordCount <= 0) throw invalid(`expected at least one record, got ${header.recordCount}`)
   if (header.recordCount !== header.lastOffsetDelta + 1) {

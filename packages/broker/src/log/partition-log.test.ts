@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { errorCode, Refusal } from '../protocol/error-code.ts'
 import { type BatchRules } from './batch-rules.ts'
 import { crc32c } from './crc32c.ts'
-import { PartitionLog, type ReadLimits } from './partition-log.ts'
+import { type Marker, PartitionLog, type ReadLimits } from './partition-log.ts'
 import { type BatchOptions, encodeBatch, type NewRecord, readBatchHeader } from './record-batch.ts'
 
 const nowMs = 1_700_000_000_000
@@ -19,6 +19,10 @@ const everything: ReadLimits = { bytesMax: 1_000_000, atLeastOneBatch: true, bef
 function batch(count: number, options: Partial<BatchOptions> = {}): Buffer {
   const records: NewRecord[] = Array.from({ length: count }, (_, index) => ({ key: `k${index}`, value: `v${index}` }))
   return encodeBatch(records, { nowMs, ...options })
+}
+
+function markerOf(producerId: number, outcome: Marker['outcome'], producerEpoch = 0): Marker {
+  return { outcome, producerId, producerEpoch, coordinatorEpoch: 0 }
 }
 
 function refusalOf(action: () => unknown): number | undefined {
@@ -138,7 +142,7 @@ describe('reading', () => {
   test('a marker takes an offset and has no record', () => {
     const log = new PartitionLog()
     log.append(batch(2), rules, 0, nowMs)
-    log.appendMarker('commit', 9, 0, nowMs)
+    log.appendMarker(markerOf(9, 'commit'), 0, nowMs)
     expect([log.endOffset, log.records().length]).toEqual([3, 2])
     expect(readBatchHeader(log.read(2, everything)[0] as Buffer)?.isControl).toBe(true)
   })
@@ -148,7 +152,7 @@ describe('reading', () => {
     log.append(batch(2), rules, 0, nowMs)
     log.appendTrusted(batch(2, { producerId: 9, producerEpoch: 0, baseSequence: 0, isTransactional: true }), 0)
     expect([log.lastStableOffset, log.endOffset]).toEqual([2, 4])
-    log.appendMarker('abort', 9, 0, nowMs)
+    log.appendMarker(markerOf(9, 'abort'), 0, nowMs)
     expect([log.lastStableOffset, log.endOffset]).toEqual([5, 5])
     expect(log.abortedBetween(0, 5)).toEqual([{ producerId: 9, firstOffset: 2, lastOffset: 4 }])
   })

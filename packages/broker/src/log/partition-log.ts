@@ -3,6 +3,7 @@
  *  It decides what may be appended and what may be read. It knows nothing of leaders, sessions or waiting: whoever waits
  *  for data registers a listener. There is one replica, so the high watermark is always the log end. */
 
+import { errorCode, Refusal } from '../protocol/error-code.ts'
 import { type BatchRules, checkBatch } from './batch-rules.ts'
 import { ProducerStates } from './producer-state.ts'
 import {
@@ -23,6 +24,15 @@ export type StoredBatch = {
 }
 
 export type Appended = { readonly baseOffset: number; readonly logAppendTimeMs: number; readonly isDuplicate: boolean }
+
+/** The end of a producer's transaction, as its coordinator has it written. */
+export type Marker = {
+  readonly outcome: 'commit' | 'abort'
+  readonly producerId: number
+  /** Under KIP-890 already the next one, so that what comes late under the old one is fenced. */
+  readonly producerEpoch: number
+  readonly coordinatorEpoch: number
+}
 
 export type AbortedTransaction = {
   readonly producerId: number
@@ -61,9 +71,25 @@ export class PartitionLog {
     return this.#sizeBytes
   }
 
-  /** First offset of the oldest open transaction, or the end. */
+  /** First offset of the oldest open transaction, or the end; records that were deleted hold nothing back. */
   get lastStableOffset(): number {
-    return Math.min(this.#endOffset, ...this.#openTransactions.values())
+    return Math.max(this.#startOffset, Math.min(this.#endOffset, ...this.#openTransactions.values()))
+  }
+
+  /** Whether the producer has written records here that no marker has ended yet. */
+  hasOpenTransaction(producerId: number): boolean {
+    return this.#openTransactions.has(producerId)
+  }
+
+  /** The newest epoch under which the producer wrote here, or was ended by its coordinator; undefined if it never was. */
+  producerEpoch(producerId: number): number | undefined {
+    return this.#producers.epochOf(producerId)
+  }
+
+  /** Remembers that a transactional batch is on its way while its coordinator is asked about it. Until a batch of the
+   *  producer is stored, none with a higher sequence may overtake it. */
+  announce(batch: BatchHeader): void {
+    this.#producers.announce(batch)
   }
 
   /** Calls back at every change of what can be read. Returns how to stop that. */
@@ -80,9 +106,15 @@ export class PartitionLog {
   /** Appends the one batch of a produce request. Throws a `Refusal` for everything that Kafka refuses. */
   append(records: Buffer | null, rules: BatchRules, leaderEpoch: number, nowMs: number): Appended {
     const header = checkBatch(records, rules, nowMs)
-    const duplicate = this.#producers.check(header)
+    const duplicate = this.#producers.check(header, rules.transactionsStartAtZero === true)
     if (duplicate !== undefined) {
       return { baseOffset: duplicate.baseOffset, logAppendTimeMs: duplicate.maxTimestampMs, isDuplicate: true }
+    }
+    if (!header.isTransactional && this.#openTransactions.has(header.producerId)) {
+      throw new Refusal(
+        errorCode.invalidTxnState,
+        `producer ${header.producerId} has an open transaction here and sent a batch outside of it`,
+      )
     }
     // A copy, because the caller may send the same bytes again and the broker is about to write into them.
     const bytes = Buffer.from(records as Buffer)
@@ -108,16 +140,19 @@ export class PartitionLog {
     this.#endOffset = lastOffset + 1
     this.#sizeBytes += bytes.length
     this.#producers.remember(header, baseOffset)
-    if (header.isTransactional && !header.isControl && !this.#openTransactions.has(header.producerId)) {
+    // Without a producer id there is nobody who could ever end the transaction; Kafka stores the batch and forgets it.
+    const opens = header.isTransactional && !header.isControl && header.producerId >= 0
+    if (opens && !this.#openTransactions.has(header.producerId)) {
       this.#openTransactions.set(header.producerId, baseOffset)
     }
     return baseOffset
   }
 
   /** Ends the transaction of a producer with a control batch; without records before it, it is just a gap to readers. */
-  appendMarker(outcome: 'commit' | 'abort', producerId: number, leaderEpoch: number, nowMs: number): number {
-    const options = { producerId, producerEpoch: 0, isTransactional: true, isControl: true, nowMs }
-    const baseOffset = this.#store(encodeBatch([controlRecord(outcome)], options), leaderEpoch)
+  appendMarker(marker: Marker, leaderEpoch: number, nowMs: number): number {
+    const { outcome, producerId, producerEpoch, coordinatorEpoch } = marker
+    const options = { producerId, producerEpoch, isTransactional: true, isControl: true, nowMs }
+    const baseOffset = this.#store(encodeBatch([controlRecord(outcome, coordinatorEpoch)], options), leaderEpoch)
     const firstOffset = this.#openTransactions.get(producerId)
     this.#openTransactions.delete(producerId)
     if (outcome === 'abort' && firstOffset !== undefined) {

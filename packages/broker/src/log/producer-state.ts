@@ -1,7 +1,8 @@
 /** Decides whether a batch of an idempotent producer is new, a duplicate, out of order or from a fenced epoch.
  *
  *  As Kafka does: the last five batches of a producer are remembered; a producer that the partition has never heard of
- *  may start at any sequence, because its history may have been deleted. */
+ *  may start at any sequence, because its history may have been deleted. A transaction of version 2 (KIP-890) may not,
+ *  and no transaction may start behind a batch that its coordinator was asked about before. */
 
 import { errorCode, Refusal } from '../protocol/error-code.ts'
 import { type BatchHeader } from './record-batch.ts'
@@ -19,16 +20,36 @@ type RememberedBatch = {
 
 type Producer = { epoch: number; readonly batches: RememberedBatch[] }
 
+type Announced = { readonly epoch: number; readonly lowestSequence: number }
+
 export type Duplicate = { readonly baseOffset: number; readonly maxTimestampMs: number }
 
 export class ProducerStates {
   readonly #producers = new Map<number, Producer>()
+  /** The lowest sequence of a transaction that has no batch here yet. */
+  readonly #announced = new Map<number, Announced>()
+
+  epochOf(producerId: number): number | undefined {
+    return this.#producers.get(producerId)?.epoch
+  }
+
+  /** A batch of a transaction will come, if the transaction's coordinator agrees. */
+  announce({ producerId, producerEpoch: epoch, baseSequence }: BatchHeader): void {
+    const known = this.#announced.get(producerId)
+    if (known !== undefined && known.epoch >= epoch && known.lowestSequence <= baseSequence) return
+    const isNewEpoch = known === undefined || epoch > known.epoch
+    const lowestSequence = isNewEpoch ? baseSequence : Math.min(known.lowestSequence, baseSequence)
+    this.#announced.set(producerId, { epoch: Math.max(epoch, known?.epoch ?? epoch), lowestSequence })
+  }
 
   /** The earlier append if the batch is a repetition; throws a `Refusal` if it must not be appended. */
-  check(batch: BatchHeader): Duplicate | undefined {
+  check(batch: BatchHeader, transactionsStartAtZero: boolean): Duplicate | undefined {
     if (batch.producerId < 0) return undefined
     const producer = this.#producers.get(batch.producerId)
-    if (producer === undefined) return undefined
+    if (producer === undefined) {
+      this.#checkStart(batch, transactionsStartAtZero)
+      return undefined
+    }
     if (batch.producerEpoch < producer.epoch) {
       throw new Refusal(
         errorCode.invalidProducerEpoch,
@@ -39,21 +60,35 @@ export class ProducerStates {
       if (batch.baseSequence !== 0) throw outOfOrder(batch, 0)
       return undefined
     }
+    if (producer.batches.length === 0) this.#checkStart(batch, transactionsStartAtZero)
     const lastSequence = lastSequenceOf(batch)
     const duplicate = producer.batches.find(
       (known) => known.firstSequence === batch.baseSequence && known.lastSequence === lastSequence,
     )
     if (duplicate !== undefined) return duplicate
-    const newest = producer.batches.at(-1)
-    if (newest === undefined) return undefined
-    const expected = newest.lastSequence === sequenceMax ? 0 : newest.lastSequence + 1
+    // Nothing but a marker: it has opened this epoch, and an epoch starts with 0.
+    const newest = producer.batches.at(-1)?.lastSequence ?? -1
+    const expected = newest === sequenceMax ? 0 : newest + 1
     if (batch.baseSequence !== expected) throw outOfOrder(batch, expected)
+    this.#checkAnnounced(batch)
     return undefined
+  }
+
+  #checkStart(batch: BatchHeader, transactionsStartAtZero: boolean): void {
+    if (batch.isTransactional && transactionsStartAtZero && batch.baseSequence !== 0) throw outOfOrder(batch, 0)
+    this.#checkAnnounced(batch)
+  }
+
+  #checkAnnounced(batch: BatchHeader): void {
+    const announced = this.#announced.get(batch.producerId)
+    if (announced === undefined || batch.baseSequence <= announced.lowestSequence) return
+    throw outOfOrder(batch, announced.lowestSequence)
   }
 
   /** Remembers a batch that was appended at `baseOffset`. */
   remember(batch: BatchHeader, baseOffset: number): void {
     if (batch.producerId < 0) return
+    this.#announced.delete(batch.producerId)
     let producer = this.#producers.get(batch.producerId)
     if (producer === undefined || producer.epoch !== batch.producerEpoch) {
       producer = { epoch: batch.producerEpoch, batches: [] }

@@ -154,11 +154,14 @@ export function encodeBatch(records: readonly NewRecord[], options: BatchOptions
   return batch
 }
 
-/** The single record of a control batch: version, then 0 for abort or 1 for commit; the value is the coordinator's epoch. */
-export function controlRecord(outcome: 'commit' | 'abort'): NewRecord {
+/** The single record of a control batch: the key is a version and 0 for abort or 1 for commit; the value is a version and
+ *  the epoch of the coordinator that ended the transaction. */
+export function controlRecord(outcome: 'commit' | 'abort', coordinatorEpoch: number): NewRecord {
   const key = Buffer.alloc(4)
   key.writeInt16BE(outcome === 'commit' ? 1 : 0, 2)
-  return { key, value: Buffer.alloc(6) }
+  const value = Buffer.alloc(6)
+  value.writeInt32BE(coordinatorEpoch, 2)
+  return { key, value }
 }
 
 function encodeRecord(record: NewRecord, offsetDelta: number, timestampDelta: number): Buffer {

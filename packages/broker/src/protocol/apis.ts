@@ -5,10 +5,11 @@ import { type ApiSchema, type Decoded, type Given, type Loose } from './schema.t
 import { clusterSchemas } from './schemas/cluster.ts'
 import { groupSchemas } from './schemas/groups.ts'
 import { recordSchemas } from './schemas/records.ts'
+import { transactionSchemas } from './schemas/transactions.ts'
 
-type Schemas = typeof recordSchemas & typeof groupSchemas & typeof clusterSchemas
+type Schemas = typeof recordSchemas & typeof groupSchemas & typeof clusterSchemas & typeof transactionSchemas
 
-export const schemas: Schemas = { ...recordSchemas, ...groupSchemas, ...clusterSchemas }
+export const schemas: Schemas = { ...recordSchemas, ...groupSchemas, ...clusterSchemas, ...transactionSchemas }
 
 export type ApiName = keyof Schemas
 export type RequestOf<A extends ApiName> = Decoded<Schemas[A]['request']>

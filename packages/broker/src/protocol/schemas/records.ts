@@ -160,24 +160,6 @@ export const recordSchemas = {
     },
   },
 
-  InitProducerId: {
-    key: 22,
-    versions: [0, 5],
-    flexibleFrom: 2,
-    request: {
-      transactionalId: 'string?',
-      transactionTimeoutMs: 'int32',
-      producerId: 'int64 3+ = -1',
-      producerEpoch: 'int16 3+ = -1',
-    },
-    response: {
-      throttleTimeMs: 'int32 = 0',
-      errorCode: 'int16',
-      producerId: 'int64 = -1',
-      producerEpoch: 'int16 = -1',
-    },
-  },
-
   OffsetForLeaderEpoch: {
     key: 23,
     versions: [2, 4],
