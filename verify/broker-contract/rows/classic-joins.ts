@@ -2,7 +2,14 @@
 
 import { expect } from 'vitest'
 import { type Row } from '../row.ts'
-import { ClassicMember, loneMember, protocol, twoMembers, untilRebalancing } from '../steps/classic-member.ts'
+import {
+  ClassicMember,
+  describedAs,
+  loneMember,
+  protocol,
+  twoMembers,
+  untilRebalancing,
+} from '../steps/classic-member.ts'
 
 const guide = 'protocol guide: JoinGroup'
 /** Kafka and the embedded broker allow less than this for a session, but not much. */
@@ -180,7 +187,7 @@ export const classicJoinRows: readonly Row[] = [
       await first.join({ protocols: ranged })
       const others = [await ClassicMember.of(ground, first.groupId), await ClassicMember.of(ground, first.groupId)]
       const joining = others.map((each) => each.join({ protocols: sticky }))
-      await untilMembersWait(ground, first, 3)
+      await describedAs(ground, first.groupId, 'PreparingRebalance', 3)
       const answers = await Promise.all([...joining, first.join({ protocols: ranged })])
       expect(answers.map(({ protocolName }) => protocolName)).toEqual(['sticky', 'sticky', 'sticky'])
     },
@@ -320,16 +327,3 @@ export const classicJoinRows: readonly Row[] = [
     },
   },
 ]
-
-/** Resolves when so many members of a group that rebalances are known to the coordinator. */
-async function untilMembersWait(
-  ground: Parameters<Row['run']>[0],
-  member: ClassicMember,
-  count: number,
-): Promise<void> {
-  const wire = await ground.coordinator(member.groupId)
-  await ground.until(async () => {
-    const { groups } = await wire.call('DescribeGroups', 5, { groups: [member.groupId] })
-    return groups[0]?.groupState === 'PreparingRebalance' && groups[0].members.length === count
-  }, `${count} members of ${member.groupId} are known`)
-}

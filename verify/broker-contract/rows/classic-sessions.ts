@@ -2,7 +2,7 @@
 
 import { expect } from 'vitest'
 import { type Row } from '../row.ts'
-import { ClassicMember, loneMember, twoMembers, untilRebalancing } from '../steps/classic-member.ts'
+import { ClassicMember, describedAs, loneMember, twoMembers, untilRebalancing } from '../steps/classic-member.ts'
 
 const syncGuide = 'protocol guide: SyncGroup'
 const beatGuide = 'protocol guide: Heartbeat'
@@ -341,8 +341,7 @@ export const classicSessionRows: readonly Row[] = [
       const member = await loneMember(ground)
       expect(await member.leave()).toBe(0)
       expect(await member.heartbeat()).toBe(25)
-      const { groups } = await member.wire.call('DescribeGroups', 5, { groups: [member.groupId] })
-      expect(groups).toMatchObject([{ errorCode: 0, groupState: 'Empty', members: [] }])
+      await describedAs(ground, member.groupId, 'Empty', 0)
     },
   },
   {

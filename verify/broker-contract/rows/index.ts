@@ -2,8 +2,19 @@
 
 import { type Row } from '../row.ts'
 import { classicJoinRows } from './classic-joins.ts'
+import { classicOffsetRows } from './classic-offsets.ts'
 import { classicSessionRows } from './classic-sessions.ts'
+import { classicStaticRows } from './classic-static.ts'
 import { clusterRows } from './cluster.ts'
 import { frameRows } from './frames.ts'
+import { groupListingRows } from './group-listing.ts'
 
-export const rows: readonly Row[] = [...classicJoinRows, ...classicSessionRows, ...clusterRows, ...frameRows]
+export const rows: readonly Row[] = [
+  ...classicJoinRows,
+  ...classicOffsetRows,
+  ...classicSessionRows,
+  ...classicStaticRows,
+  ...clusterRows,
+  ...frameRows,
+  ...groupListingRows,
+]

@@ -9,6 +9,7 @@ const memberIdRequired = 79
 
 export type JoinAnswer = DecodedResponse<'JoinGroup'>
 export type SyncAnswer = DecodedResponse<'SyncGroup'>
+export type DescribedGroup = DecodedResponse<'DescribeGroups'>['groups'][number]
 
 export class ClassicMember {
   readonly groupId: string
@@ -138,4 +139,21 @@ export async function twoMembers(
 /** Resolves when the group waits for its members to join again. */
 export function untilRebalancing(ground: Ground, member: ClassicMember): Promise<void> {
   return ground.until(async () => (await member.heartbeat()) === 27, `group ${member.groupId} rebalances`)
+}
+
+/** A group as DescribeGroups tells it, once it is in that state with so many members. Kafka describes what it has written
+ *  down, which may be a moment behind what it has answered. */
+export async function describedAs(
+  ground: Ground,
+  groupId: string,
+  state: string,
+  members?: number,
+): Promise<DescribedGroup> {
+  const wire = await ground.coordinator(groupId)
+  let found: DescribedGroup | undefined
+  await ground.until(async () => {
+    found = (await wire.call('DescribeGroups', 5, { groups: [groupId] })).groups[0]
+    return found?.groupState === state && (members === undefined || found.members.length === members)
+  }, `group ${groupId} is ${state}`)
+  return found as DescribedGroup
 }
