@@ -5,11 +5,13 @@ import { type Socket } from 'node:net'
 import { BrokerCore } from './core/broker-core.ts'
 import { type BrokerClock, systemBrokerClock } from './core/clock.ts'
 import { type TopicSpec } from './core/cluster.ts'
-import { ClientSocket } from './server/client-socket.ts'
+import { connectionsMax, frameBytesMax } from './core/limits.ts'
 import { type SaslOptions } from './security/sasl-settings.ts'
-import { Listener, loopback, type TlsFiles } from './server/listener.ts'
+import { ClientSocket } from './server/client-socket.ts'
+import { type AddressOptions, authority, resolveAddress } from './server/address.ts'
+import { Listener, type TlsOptions } from './server/listener.ts'
 
-export type EmbeddedKafkaOptions = {
+export type EmbeddedKafkaOptions = AddressOptions & {
   /** Number of nodes, 1 to 100. @default 1, or the number of `ports` */
   readonly brokers?: number | undefined
   /** One port for each node; 0 takes any free one. @default any free ones */
@@ -22,8 +24,12 @@ export type EmbeddedKafkaOptions = {
   readonly autoCreateTopics?: boolean | undefined
   /** Demand that clients sign in, by PLAIN, SCRAM or OAUTHBEARER. @default off */
   readonly sasl?: SaslOptions | undefined
-  /** Speak TLS with this key and certificate, both PEM. @default plain TCP */
-  readonly tls?: TlsFiles | undefined
+  /** Speak TLS, and nothing else, on every node. @default plain TCP */
+  readonly tls?: TlsOptions | undefined
+  /** Most bytes of one request; the connection that announces more is closed. 1 to 2,147,483,647. @default 100 MiB */
+  readonly frameBytesMax?: number | undefined
+  /** Most connections to one node at a time; one more is closed at once, with a warning. At least 1. @default 1,000 */
+  readonly connectionsMax?: number | undefined
   /** How long the first rebalance of a group waits for more members, in milliseconds. @default 0 */
   readonly rebalanceDelayMs?: number | undefined
   /** Hears of closed connections, refused records and the like. @default silent */
@@ -38,23 +44,33 @@ export class EmbeddedKafka {
   readonly core: BrokerCore
   readonly #listeners: readonly Listener[]
 
-  private constructor(core: BrokerCore, listeners: readonly Listener[]) {
+  private constructor(core: BrokerCore, listeners: readonly Listener[], advertisedHost: string) {
     this.core = core
     this.#listeners = listeners
-    this.bootstrap = listeners.map(({ port }) => `${loopback}:${port}`).join(',')
+    this.bootstrap = listeners.map(({ port }) => authority(advertisedHost, port)).join(',')
   }
 
-  /** Resolves when every node listens. Rejects if a port is taken or a topic is not legal; then nothing listens. */
+  /** Resolves when every node listens. Rejects if a port is taken or an option or a topic is not legal; then nothing
+   *  listens. */
   static async start(options: EmbeddedKafkaOptions = {}): Promise<EmbeddedKafka> {
     const ports = portsOf(options)
     const warn = options.warn ?? (() => {})
+    const { host, advertisedHost } = resolveAddress(options)
+    const limits = limitsOf(options)
     let core: BrokerCore | undefined
     const opened = await Promise.allSettled(
       ports.map((port, index) =>
-        Listener.open(port, options.tls, (socket: Socket) => {
-          // Ports are known before the core is, so a very early client is turned away; it will come again.
-          if (core === undefined) socket.destroy()
-          else new ClientSocket(socket, core, index + 1, warn)
+        Listener.open({
+          port,
+          host,
+          tls: options.tls,
+          connectionsMax: limits.connectionsMax,
+          warn,
+          onSocket: (socket: Socket) => {
+            // Ports are known before the core is, so a very early client is turned away; it will come again.
+            if (core === undefined) socket.destroy()
+            else new ClientSocket(socket, { core, nodeId: index + 1, frameBytesMax: limits.frameBytesMax, warn })
+          },
         }),
       ),
     )
@@ -63,13 +79,14 @@ export class EmbeddedKafka {
       const failed = opened.find((each) => each.status === 'rejected')
       if (failed !== undefined) throw failed.reason
       const { clock = systemBrokerClock, topics, autoCreateTopics, rebalanceDelayMs, sasl } = options
-      const brokers = listeners.map(({ port }, index) => ({ nodeId: index + 1, host: loopback, port }))
-      core = new BrokerCore({ brokers, clock, topics, autoCreateTopics, rebalanceDelayMs, sasl, warn })
+      const brokers = listeners.map(({ port }, index) => ({ nodeId: index + 1, host: advertisedHost, port }))
+      const settings = { clock, topics, autoCreateTopics, rebalanceDelayMs, sasl, frameBytesMax: limits.frameBytesMax }
+      core = new BrokerCore({ brokers, warn, ...settings })
     } catch (error) {
       await Promise.all(listeners.map((listener) => listener.close()))
       throw error
     }
-    return new EmbeddedKafka(core, listeners)
+    return new EmbeddedKafka(core, listeners, advertisedHost)
   }
 
   /** Cuts all connections and frees the ports. May be called twice. */
@@ -88,6 +105,22 @@ export class EmbeddedKafka {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop()
   }
+}
+
+/** The protocol has four bytes for the length of a frame. */
+const frameBytesLargest = 2 ** 31 - 1
+
+function limitsOf(options: EmbeddedKafkaOptions): { readonly frameBytesMax: number; readonly connectionsMax: number } {
+  const limits = {
+    frameBytesMax: options.frameBytesMax ?? frameBytesMax,
+    connectionsMax: options.connectionsMax ?? connectionsMax,
+  }
+  for (const [name, value] of Object.entries(limits)) {
+    if (!Number.isInteger(value) || value < 1 || value > frameBytesLargest) {
+      throw new RangeError(`${name} must be a whole number from 1 to ${frameBytesLargest}, got ${value}`)
+    }
+  }
+  return limits
 }
 
 function portsOf({ brokers, ports }: EmbeddedKafkaOptions): readonly number[] {

@@ -10,6 +10,9 @@ export { ConnectionClosed, CoreConnection } from './core/connection.ts'
 export { type BrokerClock, type BrokerTimer, systemBrokerClock } from './core/clock.ts'
 /** Topics and nodes. */
 export { type BrokerNode, type TopicSpec } from './core/cluster.ts'
+/** Where the cluster listens and how it speaks TLS. */
+export { type AddressOptions } from './server/address.ts'
+export { type TlsOptions } from './server/listener.ts'
 /** How clients sign in. */
 export { type MechanismName } from './security/exchange.ts'
 export { type SaslOptions } from './security/sasl-settings.ts'

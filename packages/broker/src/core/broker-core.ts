@@ -51,6 +51,8 @@ export type BrokerCoreOptions = {
   readonly transactionMarkerDelayMs?: number | undefined
   /** Demand that clients sign in. @default off */
   readonly sasl?: SaslOptions | undefined
+  /** Most bytes of one request, which brokers tell as `socket.request.max.bytes`. @default 100 MiB */
+  readonly frameBytesMax?: number | undefined
   /** Most bytes that one topic keeps before it refuses records. @default 256 MiB */
   readonly topicBytesMax?: number | undefined
   /** Hears of whatever is refused or cut off without an answer that says so. @default silent */
@@ -96,7 +98,7 @@ export class BrokerCore {
         rebalanceDelayMs,
         sasl: options.sasl === undefined ? undefined : resolveSasl(options.sasl, clock),
         topicBytesMax: options.topicBytesMax ?? topicBytesMax,
-        frameBytesMax,
+        frameBytesMax: options.frameBytesMax ?? frameBytesMax,
       },
       cluster,
       groups,

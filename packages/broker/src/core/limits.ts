@@ -2,6 +2,8 @@
 
 /** `socket.request.max.bytes`: Kafka's own limit on one request. */
 export const frameBytesMax: number = 100 * 1024 * 1024
+/** `sasl.server.max.receive.size`: Kafka's own limit on a request of somebody who has not signed in. */
+export const frameBytesBeforeSaslMax: number = 512 * 1024
 /** Clients of a test open a handful; a leak should be noticed before the machine runs out of descriptors. */
 export const connectionsMax = 1_000
 /** Everything is kept in memory. A test that needs more is a test for a real cluster. */

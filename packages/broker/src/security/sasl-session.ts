@@ -68,6 +68,10 @@ export class SaslSession {
     return this.#phase.name === 'exchanging' && this.#phase.isRaw
   }
 
+  get isAuthenticated(): boolean {
+    return this.#phase.name === 'authenticated'
+  }
+
   /** Whether a request may be served now. Anything but `serve` has ended the session. */
   admit(api: ApiName): Admission {
     const admission = this.#admission(api)

@@ -1,6 +1,5 @@
 /** Cuts a byte stream into frames (a length, then that many bytes), and lays out the headers of requests and answers. */
 
-import { frameBytesMax } from '../core/limits.ts'
 import { type ApiName, codecOf, isFlexible } from '../protocol/apis.ts'
 import { MalformedFrame, type WireReader, WireWriter } from '../protocol/wire.ts'
 
@@ -20,7 +19,7 @@ export class FrameSplitter {
   }
 
   /** The next whole frame without its length; undefined until it is there. Throws a `MalformedFrame` for a senseless length. */
-  next(): Buffer | undefined {
+  next(frameBytesMax: number): Buffer | undefined {
     if (this.#bufferedBytes < lengthBytes) return undefined
     const length = this.#front(lengthBytes).readInt32BE(0)
     if (length < 0 || length > frameBytesMax) {
