@@ -55,7 +55,8 @@ function append(partition: Partition, records: Buffer | null, { broker, version 
   try {
     checkSpace(topic, records?.length ?? 0, broker)
     const nowMs = Math.trunc(broker.clock.epochMs())
-    const rules = { ...topicRules(topic.configs), transactionsStartAtZero: version >= joiningVersion }
+    const transactionsStartAtZero = version >= joiningVersion
+    const rules = { ...topicRules((name) => broker.cluster.topicSetting(topic, name)), transactionsStartAtZero }
     const appended = log.append(records, rules, partition.leaderEpoch, nowMs)
     if (!appended.isDuplicate) {
       broker.emit({ type: 'append', topic: topic.name, partition: index, endOffset: log.endOffset })

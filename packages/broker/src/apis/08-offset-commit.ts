@@ -3,7 +3,7 @@
  *  * 5: no retention time any more · 6: leader epoch · 7: static members · 8: flexible · 9: an unknown group is 69, not 22 */
 
 import { type Handler } from '../core/broker-state.ts'
-import { commitMetadataLengthMax } from '../core/topic-configs.ts'
+import { commitMetadataLengthMax } from '../core/broker-configs.ts'
 import { type KnownGroup } from '../groups/group-coordinator.ts'
 import { errorCode, type ErrorCode } from '../protocol/error-code.ts'
 

@@ -4,7 +4,7 @@
  *  * 6: flexible · 7: protocol type · 8: reason · 9: a returning static leader may keep the assignment */
 
 import { type Handler } from '../core/broker-state.ts'
-import { sessionTimeoutMsMax, sessionTimeoutMsMin } from '../core/topic-configs.ts'
+import { sessionTimeoutMsMax, sessionTimeoutMsMin } from '../core/broker-configs.ts'
 import { failedJoin, type JoinAnswer } from '../groups/member.ts'
 import { type ResponseOf } from '../protocol/apis.ts'
 import { errorCode } from '../protocol/error-code.ts'

@@ -6,7 +6,7 @@
  *  The node is the group's coordinator; it asks the coordinator of the transaction, wherever that is. */
 
 import { type Handler, type HandlerContext } from '../core/broker-state.ts'
-import { commitMetadataLengthMax } from '../core/topic-configs.ts'
+import { commitMetadataLengthMax } from '../core/broker-configs.ts'
 import { groupProblem } from './group-access.ts'
 import { type KnownGroup } from '../groups/group-coordinator.ts'
 import { type RequestOf } from '../protocol/apis.ts'

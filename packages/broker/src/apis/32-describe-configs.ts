@@ -1,70 +1,140 @@
-/** DescribeConfigs: 1–4. Topics (2) and brokers (4), with Kafka's defaults. 1: synonyms · 3: types · 4: flexible */
+/** DescribeConfigs: 1–4. Topics (2), brokers (4), groups (32), with the names and defaults of Kafka 4.3.
+ *  1: synonyms · 3: types and documentation (of which there is none here) · 4: flexible */
 
+import { brokerConfigDefinitions } from '../core/broker-configs.ts'
 import { type Handler, type HandlerContext } from '../core/broker-state.ts'
 import { topicNameProblem } from '../core/cluster.ts'
-import { brokerConfigs, type ConfigEntry, type ConfigType, topicConfigDefaults } from '../core/topic-configs.ts'
+import { type ConfigType } from '../core/config-definition.ts'
+import { configSource, type SourcedConfig } from '../core/dynamic-configs.ts'
+import { groupConfigDefinitions } from '../core/group-configs.ts'
+import { topicConfigDefinitions } from '../core/topic-configs.ts'
 import { type RequestOf, type ResponseOf } from '../protocol/apis.ts'
-import { errorCode } from '../protocol/error-code.ts'
-import { configSource } from './19-create-topics.ts'
+import { errorCode, Refusal } from '../protocol/error-code.ts'
+import { resourceType } from './config-changes.ts'
 
 type Wanted = RequestOf<'DescribeConfigs'>['resources'][number]
 type Described = ResponseOf<'DescribeConfigs'>['results'][number]
 type Config = Described['configs'][number]
 
-const topicResource = 2
-const brokerResource = 4
-const typeNumbers: Readonly<Record<ConfigType, number>> = { boolean: 1, string: 2, int: 3, long: 5, double: 6, list: 7 }
+const typeNumbers: Readonly<Record<ConfigType, number>> = {
+  boolean: 1,
+  string: 2,
+  int: 3,
+  short: 4,
+  long: 5,
+  double: 6,
+  list: 7,
+  class: 8,
+  password: 9,
+}
+const typeUnknown = 0
 
 export const describeConfigs: Handler<'DescribeConfigs'> = (request, context) => ({
-  throttleTimeMs: 0,
-  results: request.resources.map((resource) => describe(resource, request.includeSynonyms, context)),
+  results: request.resources.map((resource) => {
+    const { configurationKeys: keys } = resource
+    const answer = (code: number, errorMessage: string, configs: Config[]): Described => ({
+      errorCode: code,
+      errorMessage,
+      resourceType: resource.resourceType,
+      resourceName: resource.resourceName,
+      configs,
+    })
+    try {
+      const all = configsOf(resource, context)
+      // No names at all are all names, as in Kafka.
+      const wanted = keys === null || keys.length === 0 ? all : all.filter(({ name }) => keys.includes(name))
+      const told = request.includeSynonyms ? wanted : wanted.map((config) => ({ ...config, synonyms: [] }))
+      return answer(errorCode.none, '', told)
+    } catch (error) {
+      if (error instanceof Refusal) return answer(error.code, error.message, [])
+      throw error
+    }
+  }),
 })
 
-function describe(resource: Wanted, includeSynonyms: boolean, context: HandlerContext): Described {
-  const { resourceType, resourceName, configurationKeys } = resource
-  const answer = (code: number, errorMessage: string | null, configs: Config[]): Described => ({
-    errorCode: code,
-    errorMessage,
-    resourceType,
-    resourceName,
-    configs: configs.filter((config) => configurationKeys === null || configurationKeys.includes(config.name)),
-  })
-  if (resourceType === topicResource) {
-    const problem = topicNameProblem(resourceName)
-    if (problem !== undefined) return answer(errorCode.invalidTopic, problem, [])
-    const topic = context.broker.cluster.topic(resourceName)
-    if (topic === undefined) {
-      return answer(errorCode.unknownTopicOrPartition, 'This server does not host this topic-partition.', [])
-    }
-    const configs = [...topicConfigDefaults].map(([name, entry]) =>
-      toConfig(name, entry, topic.configs.get(name), includeSynonyms),
-    )
-    return answer(errorCode.none, null, configs)
+function configsOf({ resourceType: type, resourceName }: Wanted, context: HandlerContext): Config[] {
+  switch (type) {
+    case resourceType.topic:
+      return ofTopic(resourceName, context)
+    case resourceType.broker:
+      return resourceName === '' ? ofAllBrokers(context) : ofBroker(resourceName, context)
+    case resourceType.group:
+      return ofGroup(resourceName, context)
+    default:
+      throw invalid(`expected resource type 2 (topic), 4 (broker) or 32 (group), got ${type}`)
   }
-  if (resourceType === brokerResource && resourceName === String(context.nodeId)) {
-    const { autoCreateTopics, rebalanceDelayMs, frameBytesMax } = context.broker.settings
-    const facts = { nodeId: context.nodeId, autoCreateTopics, rebalanceDelayMs, frameBytesMax }
-    const configs = [...brokerConfigs(facts)].map(([name, entry]) => ({
-      ...toConfig(name, entry, undefined, includeSynonyms),
-      readOnly: true,
-      configSource: configSource.staticBroker,
-    }))
-    return answer(errorCode.none, null, configs)
-  }
-  const expected = `expected resource type 2 (topic) or 4 (broker ${context.nodeId})`
-  return answer(errorCode.invalidRequest, `${expected}, got ${resourceType} '${resourceName}'`, [])
 }
 
-function toConfig(name: string, entry: ConfigEntry, given: string | undefined, includeSynonyms: boolean): Config {
-  const synonyms = [{ name, value: entry.value, source: configSource.default as number }]
-  if (given !== undefined) synonyms.unshift({ name, value: given, source: configSource.topic })
+function ofTopic(name: string, { broker, nodeId }: HandlerContext): Config[] {
+  const problem = topicNameProblem(name)
+  if (problem !== undefined) throw new Refusal(errorCode.invalidTopic, problem)
+  const topic = broker.cluster.topic(name)
+  if (topic === undefined) throw new Refusal(errorCode.unknownTopicOrPartition, '')
+  return [...topicConfigDefinitions].map(([setting, definition]) =>
+    toConfig(setting, definition, broker.cluster.configs.topicValues(topic.configs, setting, nodeId)),
+  )
+}
+
+function ofBroker(name: string, { broker, nodeId }: HandlerContext): Config[] {
+  if (!/^-?\d+$/.test(name)) throw invalid(`Broker id must be an integer, but it is: ${name}`)
+  if (Number(name) !== nodeId) {
+    throw invalid(`Unexpected broker id, expected ${nodeId} or empty string, but received ${name}`)
+  }
+  const { configs } = broker.cluster
+  const known = [...brokerConfigDefinitions].map(([setting, definition]) => ({
+    ...toConfig(setting, definition, configs.brokerValues(setting, nodeId)),
+    readOnly: !definition.isDynamic,
+  }))
+  const set = [...configs.ofBrokers(undefined).keys(), ...configs.ofBrokers(nodeId).keys()]
+  const strange = [...new Set(set)].filter((setting) => !brokerConfigDefinitions.has(setting))
+  return [...known, ...strange.map((setting) => hidden(setting, configs.brokerValues(setting, nodeId)))]
+}
+
+/** Only what was set for all brokers while they run. */
+function ofAllBrokers({ broker }: HandlerContext): Config[] {
+  return [...broker.cluster.configs.ofBrokers(undefined)].map(([name, value]) => {
+    const definition = brokerConfigDefinitions.get(name)
+    const values = [{ name, value, source: configSource.allBrokers }]
+    return definition === undefined ? hidden(name, values) : toConfig(name, definition, values)
+  })
+}
+
+function ofGroup(groupId: string, { broker, nodeId }: HandlerContext): Config[] {
+  if (groupId === '') throw invalid('Group name must not be empty')
+  return [...groupConfigDefinitions].map(([setting, definition]) =>
+    toConfig(setting, definition, broker.cluster.configs.groupValues(groupId, setting, nodeId)),
+  )
+}
+
+type Definition = { readonly type: ConfigType; readonly value: string | null }
+
+function toConfig(name: string, { type, value }: Definition, values: readonly SourcedConfig[]): Config {
+  const isSensitive = type === 'password'
+  const shown = values.map((each) => (isSensitive ? { ...each, value: null } : each))
   return {
     name,
-    value: given ?? entry.value,
+    value: isSensitive ? null : (shown[0]?.value ?? value),
     readOnly: false,
-    configSource: given === undefined ? configSource.default : configSource.topic,
-    isSensitive: false,
-    synonyms: includeSynonyms ? synonyms : [],
-    configType: typeNumbers[entry.type],
+    configSource: shown[0]?.source ?? configSource.default,
+    isSensitive,
+    synonyms: shown,
+    configType: typeNumbers[type],
   }
+}
+
+/** A setting that nobody knows could be a password. */
+function hidden(name: string, values: readonly SourcedConfig[]): Config {
+  return {
+    name,
+    value: null,
+    readOnly: true,
+    configSource: values[0]?.source ?? configSource.default,
+    isSensitive: true,
+    synonyms: values.map((each) => ({ ...each, value: null })),
+    configType: typeUnknown,
+  }
+}
+
+function invalid(message: string): Refusal {
+  return new Refusal(errorCode.invalidRequest, message)
 }

@@ -27,10 +27,15 @@ import { addOffsetsToTxn } from './25-add-offsets-to-txn.ts'
 import { endTxn } from './26-end-txn.ts'
 import { txnOffsetCommit } from './28-txn-offset-commit.ts'
 import { describeConfigs } from './32-describe-configs.ts'
+import { alterConfigs } from './33-alter-configs.ts'
 import { saslAuthenticate } from './36-sasl-authenticate.ts'
+import { createPartitions } from './37-create-partitions.ts'
 import { deleteGroups } from './42-delete-groups.ts'
 import { describeTransactions } from './65-describe-transactions.ts'
 import { listTransactions } from './66-list-transactions.ts'
+import { incrementalAlterConfigs } from './44-incremental-alter-configs.ts'
+import { describeCluster } from './60-describe-cluster.ts'
+import { describeTopicPartitions } from './75-describe-topic-partitions.ts'
 
 export const handlers: { readonly [A in ApiName]: Handler<A> } = {
   Produce: produce,
@@ -60,6 +65,11 @@ export const handlers: { readonly [A in ApiName]: Handler<A> } = {
   DescribeTransactions: describeTransactions,
   ListTransactions: listTransactions,
   DescribeConfigs: describeConfigs,
+  AlterConfigs: alterConfigs,
   SaslAuthenticate: saslAuthenticate,
+  CreatePartitions: createPartitions,
   DeleteGroups: deleteGroups,
+  IncrementalAlterConfigs: incrementalAlterConfigs,
+  DescribeCluster: describeCluster,
+  DescribeTopicPartitions: describeTopicPartitions,
 }

@@ -25,10 +25,12 @@ import { SaslSession } from '../security/sasl-session.ts'
 import { resolveSasl, type SaslOptions } from '../security/sasl-settings.ts'
 import { transactionPorts } from '../transactions/ports.ts'
 import { TransactionCoordinator } from '../transactions/transaction-coordinator.ts'
+import { staticConfigsOf } from './broker-configs.ts'
 import { type BrokerClock } from './clock.ts'
 import { type BrokerNode, Cluster, type Partition, type Topic, type TopicSpec } from './cluster.ts'
 import { ConnectionClosed, CoreConnection } from './connection.ts'
 import { type BrokerEvent, type HistoryChange, type HistoryEntry } from './events.ts'
+import { DynamicConfigs } from './dynamic-configs.ts'
 import { FetchSessions } from './fetch-sessions.ts'
 import { type GroupView, viewGroup } from './group-view.ts'
 import { History } from './history.ts'
@@ -81,7 +83,7 @@ export class BrokerCore {
     }
     let producerId = 0
     const rebalanceDelayMs = options.rebalanceDelayMs ?? 0
-    const cluster = new Cluster(options.brokers, clock)
+    const cluster = new Cluster(options.brokers, clock, new DynamicConfigs(staticConfigsOf(options)))
     const newProducerId = (): number => producerId++
     const groups = new GroupCoordinator({
       clock,

@@ -3,36 +3,52 @@
 import { PartitionLog } from '../log/partition-log.ts'
 import { errorCode, type ErrorCode, Refusal } from '../protocol/error-code.ts'
 import { type BrokerClock, randomUuid } from './clock.ts'
-import { configProblem } from './topic-configs.ts'
+import { DynamicConfigs } from './dynamic-configs.ts'
+import { checkAssignments, placeReplicas } from './replica-placement.ts'
+import { checkTopicConfigs } from './topic-configs.ts'
 
 export type BrokerNode = { readonly nodeId: number; readonly host: string; readonly port: number }
 
-export type TopicSpec = number | { readonly partitions: number; readonly configs?: Record<string, string> }
+export type TopicSpec =
+  | number
+  | {
+      readonly partitions: number
+      readonly configs?: Record<string, string>
+      /** On how many nodes each partition is shown to be. @default 1 */
+      readonly replicationFactor?: number
+    }
 
 export type Partition = {
   readonly topic: Topic
   readonly index: number
   leaderId: number
   leaderEpoch: number
+  /** Where the partition is shown to be, the preferred leader first. Those on nodes that are up are in sync. */
+  replicas: readonly number[]
   readonly log: PartitionLog
 }
 
 export type Topic = {
   readonly name: string
   readonly id: string
-  readonly configs: ReadonlyMap<string, string>
+  /** What was set for this topic, as Kafka shows it. What else is in force: `Cluster.topicSetting`. */
+  configs: ReadonlyMap<string, string>
   readonly partitions: readonly Partition[]
 }
 
 /** Kafka's own limit, which keeps file names short. */
 const topicNameLengthMax = 249
-/** A typing error in a test should not allocate a million logs. */
-const partitionsMax = 10_000
+/** Kafka's own limit on one request, and enough: a typing error in a test should not allocate a million logs. */
+export const partitionsMax = 10_000
+
+/** Topics that Kafka makes for itself. This broker makes none; a client that makes one of them is told that it is internal. */
+const internalTopics: readonly string[] = ['__consumer_offsets', '__share_group_state', '__transaction_state']
 
 export class Cluster {
   /** All nodes, those that are stopped too. */
   readonly registeredNodes: readonly BrokerNode[]
   readonly clusterId: string
+  readonly configs: DynamicConfigs
   readonly #clock: BrokerClock
   readonly #topics = new Map<string, Topic>()
   readonly #topicsById = new Map<string, Topic>()
@@ -40,9 +56,10 @@ export class Cluster {
   readonly #stopped = new Set<number>()
   readonly #coordinatorEpochs = new Map<string, number>()
 
-  constructor(nodes: readonly BrokerNode[], clock: BrokerClock) {
+  constructor(nodes: readonly BrokerNode[], clock: BrokerClock, configs: DynamicConfigs = new DynamicConfigs()) {
     if (nodes.length === 0) throw new RangeError('a cluster needs at least one node, got none')
     this.registeredNodes = nodes
+    this.configs = configs
     this.#clock = clock
     this.clusterId = Buffer.from(randomUuid(clock).replaceAll('-', ''), 'hex').toString('base64url')
   }
@@ -62,14 +79,17 @@ export class Cluster {
     return this.registeredNodes.find((node) => node.nodeId === nodeId)
   }
 
-  /** What it led moves on to the node after it that is up, and stays there when it comes back: Kafka's preferred leaders
-   *  return minutes later at the earliest. Without any other node its partitions wait for it. */
+  /** What it led moves on to another replica, or else to the node after it that is up, and stays there when it comes back:
+   *  Kafka's preferred leaders return minutes later at the earliest. Without any other node its partitions wait for it. */
   stopNode(nodeId: number): { readonly moved: readonly Partition[] } {
     this.#stopped.add(nodeId)
     const heir = this.#nextUp(nodeId)
     if (heir === undefined) return { moved: [] }
     const moved = this.topics().flatMap(({ partitions }) => partitions.filter(({ leaderId }) => leaderId === nodeId))
-    for (const { topic, index } of moved) this.moveLeader(topic.name, index, heir.nodeId)
+    for (const partition of moved) {
+      const [replica = heir.nodeId] = this.inSync(partition)
+      this.moveLeader(partition.topic.name, partition.index, replica)
+    }
     return { moved }
   }
 
@@ -81,6 +101,11 @@ export class Cluster {
     const at = this.registeredNodes.findIndex((node) => node.nodeId === nodeId)
     const following = [...this.registeredNodes.slice(at + 1), ...this.registeredNodes.slice(0, at)]
     return following.find((node) => !this.#stopped.has(node.nodeId))
+  }
+
+  /** The replicas on nodes that are up. */
+  inSync({ replicas }: Partition): number[] {
+    return replicas.filter((nodeId) => !this.#stopped.has(nodeId))
   }
 
   topics(): readonly Topic[] {
@@ -99,43 +124,69 @@ export class Cluster {
     return this.#topics.get(topic)?.partitions[index]
   }
 
-  /** Throws a `Refusal` with the code that Kafka answers, before anything is made. */
-  checkNewTopic(name: string, partitions: number, configs: ReadonlyMap<string, string | null>): void {
+  /** The value of a topic's setting that is in force where its partition 0 is led. */
+  topicSetting(topic: Topic, name: string): string {
+    return this.configs.topicValue(topic.configs, name, topic.partitions[0]?.leaderId ?? this.controllerId)
+  }
+
+  /** Throws a `Refusal` if no topic may have that name, or none beside those that are there. */
+  checkNewName(name: string): void {
     const problem = topicNameProblem(name)
     if (problem !== undefined) throw new Refusal(errorCode.invalidTopic, problem)
-    if (this.#topics.has(name)) throw new Refusal(errorCode.topicAlreadyExists, `Topic '${name}' already exists.`)
     // Metrics treat '.' and '_' alike, so Kafka refuses names that differ in nothing else.
-    const twin = this.topics().find((topic) => topic.name.replaceAll('.', '_') === name.replaceAll('.', '_'))
+    const plain = name.replaceAll('.', '_')
+    const twin = this.topics().find((topic) => topic.name !== name && topic.name.replaceAll('.', '_') === plain)
     if (twin !== undefined) {
       throw new Refusal(errorCode.invalidTopic, `Topic '${name}' collides with existing topic: ${twin.name}`)
     }
-    if (!Number.isInteger(partitions) || partitions < 1 || partitions > partitionsMax) {
-      throw new Refusal(
-        errorCode.invalidPartitions,
-        `Number of partitions must be between 1 and ${partitionsMax}, got ${partitions}`,
-      )
-    }
-    for (const [key, value] of configs) {
-      const issue = configProblem(key, value)
-      if (issue !== undefined) throw new Refusal(errorCode.invalidConfig, issue)
-    }
+    if (this.#topics.has(name)) throw new Refusal(errorCode.topicAlreadyExists, `Topic '${name}' already exists.`)
   }
 
-  createTopic(name: string, spec: TopicSpec): Topic {
-    const { partitions: count, configs = {} } = typeof spec === 'number' ? { partitions: spec } : spec
-    const configMap = new Map(Object.entries(configs))
-    this.checkNewTopic(name, count, configMap)
-    const partitions: Partition[] = []
-    const topic: Topic = { name, id: randomUuid(this.#clock), configs: configMap, partitions }
+  /** The replicas of the partitions from `from` to `to`; a topic that is not there yet begins at 0. Throws a `Refusal`. */
+  placePartitions(topic: Topic | undefined, from: number, to: number, replicationFactor: number): number[][] {
+    const ids = this.nodes.map(({ nodeId }) => nodeId)
     // The first leader moves on with each topic, so that small topics do not all end on the first node.
-    const firstNode = this.#topics.size
-    for (let index = 0; index < count; index++) {
-      const leaderId = (this.nodes[(firstNode + index) % this.nodes.length] as BrokerNode).nodeId
-      partitions.push({ topic, index, leaderId, leaderEpoch: 0, log: new PartitionLog() })
+    const preferred = topic?.partitions[0]?.replicas[0]
+    const first = preferred === undefined ? this.#topics.size : Math.max(0, ids.indexOf(preferred))
+    return Array.from({ length: to - from }, (_, index) => placeReplicas(ids, first + from + index, replicationFactor))
+  }
+
+  /** Throws a `Refusal` for what Kafka refuses. */
+  createTopic(name: string, spec: TopicSpec): Topic {
+    const { partitions, configs = {}, replicationFactor = 1 } = typeof spec === 'number' ? { partitions: spec } : spec
+    this.checkNewName(name)
+    const checked = checkTopicConfigs(new Map(Object.entries(configs)))
+    if (!Number.isInteger(partitions) || partitions < 1 || partitions > partitionsMax) {
+      const expected = `Number of partitions must be between 1 and ${partitionsMax}`
+      throw new Refusal(errorCode.invalidPartitions, `${expected}, got ${partitions}`)
     }
+    return this.addTopic(name, checked, this.placePartitions(undefined, 0, partitions, replicationFactor))
+  }
+
+  /** Makes a topic of which everything was checked: one partition for each list of replicas. */
+  addTopic(name: string, configs: ReadonlyMap<string, string>, replicas: readonly (readonly number[])[]): Topic {
+    checkAssignments(
+      replicas,
+      this.nodes.map(({ nodeId }) => nodeId),
+    )
+    const topic: Topic = { name, id: randomUuid(this.#clock), configs, partitions: [] }
     this.#topics.set(name, topic)
     this.#topicsById.set(topic.id, topic)
+    this.addPartitions(topic, replicas)
     return topic
+  }
+
+  addPartitions(topic: Topic, replicas: readonly (readonly number[])[]): void {
+    checkAssignments(
+      replicas,
+      this.nodes.map(({ nodeId }) => nodeId),
+    )
+    const partitions = topic.partitions as Partition[]
+    for (const each of replicas) {
+      const leaderId = each[0] as number
+      const log = new PartitionLog()
+      partitions.push({ topic, index: partitions.length, leaderId, leaderEpoch: 0, replicas: each, log })
+    }
   }
 
   deleteTopic(name: string): boolean {
@@ -151,6 +202,10 @@ export class Cluster {
     const partition = this.partition(topic, index)
     if (partition === undefined) throw new RangeError(`partition ${topic}-${index} does not exist`)
     if (this.node(nodeId) === undefined) throw new RangeError(`node ${nodeId} does not exist`)
+    // A node without a replica gets that of the old leader, as in a reassignment.
+    if (!partition.replicas.includes(nodeId)) {
+      partition.replicas = partition.replicas.map((id) => (id === partition.leaderId ? nodeId : id))
+    }
     partition.leaderId = nodeId
     partition.leaderEpoch += 1
     partition.log.startEpoch(partition.leaderEpoch)
@@ -188,15 +243,21 @@ export class Cluster {
   }
 }
 
+export function isInternalTopic(name: string): boolean {
+  return internalTopics.includes(name)
+}
+
 /** Why a name is no topic name; undefined if it is one. */
 export function topicNameProblem(name: string): string | undefined {
-  if (name === '') return 'Topic name is invalid: the empty string is not allowed'
-  if (name === '.' || name === '..') return `Topic name is invalid: '.' or '..' is not allowed`
+  const problem = 'Topic name is invalid:'
+  if (name === '') return `${problem} the empty string is not allowed`
+  if (name === '.' || name === '..') return `${problem} '${name}' is not allowed`
   if (name.length > topicNameLengthMax) {
-    return `Topic name is invalid: the length of '${name}' is longer than the max allowed length ${topicNameLengthMax}`
+    return `${problem} the length of '${name}' is longer than the max allowed length ${topicNameLengthMax}`
   }
   if (!/^[A-Za-z0-9._-]+$/.test(name)) {
-    return `Topic name '${name}' is illegal, it contains a character other than ASCII alphanumerics, '.', '_' and '-'`
+    const expected = "ASCII alphanumerics, '.', '_' and '-'"
+    return `${problem} '${name}' contains one or more characters other than ${expected}`
   }
   return undefined
 }

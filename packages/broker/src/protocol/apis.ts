@@ -2,14 +2,25 @@
 
 import { compileMessage, type MessageCodec } from './codec.ts'
 import { type ApiSchema, type Decoded, type Given, type Loose } from './schema.ts'
+import { adminSchemas } from './schemas/admin.ts'
 import { clusterSchemas } from './schemas/cluster.ts'
 import { groupSchemas } from './schemas/groups.ts'
 import { recordSchemas } from './schemas/records.ts'
 import { transactionSchemas } from './schemas/transactions.ts'
 
-type Schemas = typeof recordSchemas & typeof groupSchemas & typeof clusterSchemas & typeof transactionSchemas
+type Schemas = typeof recordSchemas &
+  typeof groupSchemas &
+  typeof clusterSchemas &
+  typeof adminSchemas &
+  typeof transactionSchemas
 
-export const schemas: Schemas = { ...recordSchemas, ...groupSchemas, ...clusterSchemas, ...transactionSchemas }
+export const schemas: Schemas = {
+  ...recordSchemas,
+  ...groupSchemas,
+  ...clusterSchemas,
+  ...adminSchemas,
+  ...transactionSchemas,
+}
 
 export type ApiName = keyof Schemas
 export type RequestOf<A extends ApiName> = Decoded<Schemas[A]['request']>

@@ -64,6 +64,8 @@ export const errorCode = {
   staleMemberEpoch: 113,
   transactionAbortable: 120,
   invalidRegularExpression: 128,
+  mismatchedEndpointType: 114,
+  unsupportedEndpointType: 115,
 } as const
 
 export type ErrorCode = (typeof errorCode)[keyof typeof errorCode]

@@ -3,7 +3,7 @@
 export const clusterSchemas = {
   Metadata: {
     key: 3,
-    versions: [0, 12],
+    versions: [0, 13],
     flexibleFrom: 9,
     request: {
       topics: ['array? null 1+', { topicId: 'uuid 10+', name: 'string? null 10+' }],
@@ -39,6 +39,7 @@ export const clusterSchemas = {
         },
       ],
       clusterAuthorizedOperations: 'int32 8-10 = -2147483648',
+      errorCode: 'int16 13+ = 0',
     },
   },
 
