@@ -9,15 +9,15 @@ import { type KafkaRecord } from '../../packages/holdfast/src/model/record.ts'
 import { type GroupSettings, type Order } from '../../packages/holdfast/src/model/settings.ts'
 import { partitionName, type TopicPartition } from '../../packages/holdfast/src/model/topic-partition.ts'
 import { Attempts, type RecordHandler } from '../../packages/holdfast/src/runtime/attempts.ts'
+import { systemClock } from '../../packages/holdfast/src/runtime/clock.ts'
 import { EffectQueue } from '../../packages/holdfast/src/runtime/effect-queue.ts'
+import { EndedAttempts } from '../../packages/holdfast/src/runtime/ended-attempts.ts'
 import { chunkOf } from '../../packages/holdfast/src/runtime/intake.ts'
 import { answerFor, codecWithoutCrc } from './prepared-answers.ts'
 
 const topic = 'orders'
 const topicId = '0a1b2c3d-0000-4000-8000-00000000beef'
 const hashSeed = 0x5eed
-/** As the owner loop: then sockets and timers get their turn. */
-const turnMsMax = 10
 
 type Performer = ConstructorParameters<typeof EffectQueue>[0]
 
@@ -26,7 +26,7 @@ export class EngineRig {
   readonly #flow: MemberFlow<KafkaRecord>
   readonly #queue: EffectQueue
   readonly #attempts: Attempts
-  #isYielding = false
+  readonly #ended: EndedAttempts
 
   constructor(batches: readonly Buffer[][], order: Order, concurrency: number, handler: RecordHandler) {
     this.#batches = batches
@@ -38,8 +38,15 @@ export class EngineRig {
     }
     this.#flow = new MemberFlow(settingsFor(order, concurrency), view, () => 0.5)
     const silent = { trace: ignore, debug: ignore, info: ignore, warn: ignore, error: ignore, fatal: ignore }
-    this.#attempts = new Attempts(new Map([[topic, handler]]), silent, () => queueMicrotask(this.#drainEnded))
+    this.#attempts = new Attempts(new Map([[topic, handler]]), silent, () => queueMicrotask(this.#ended.take))
     this.#queue = new EffectQueue(this.#performer(), () => false)
+    this.#ended = new EndedAttempts({
+      clock: systemClock,
+      flow: this.#flow,
+      attempts: this.#attempts,
+      effects: this.#queue.effects,
+      perform: () => this.#queue.perform(),
+    })
   }
 
   /** Joins, and gets every partition from its beginning. */
@@ -68,28 +75,6 @@ export class EngineRig {
   #step(event: MemberEvent<KafkaRecord>): void {
     this.#flow.step(event, performance.now(), this.#queue.effects)
     this.#queue.perform()
-  }
-
-  readonly #drainEnded = (): void => {
-    if (this.#isYielding) return
-    const startedMs = performance.now()
-    let nowMs = startedMs
-    for (let ended = this.#attempts.takeEnded(); ended.length > 0; ended = this.#attempts.takeEnded()) {
-      for (const { entry, result, error } of ended) {
-        this.#flow.attemptEnded(entry, result, error, nowMs, this.#queue.effects)
-      }
-      this.#flow.settle(nowMs, this.#queue.effects)
-      this.#queue.perform()
-      nowMs = performance.now()
-      if (nowMs - startedMs > turnMsMax) {
-        this.#isYielding = true
-        setImmediate(() => {
-          this.#isYielding = false
-          this.#drainEnded()
-        })
-        return
-      }
-    }
   }
 
   #performer(): Performer {

@@ -59,11 +59,15 @@ export class AttemptContext {
   }
 }
 
-export type Ended = { readonly entry: Entry<KafkaRecord>; readonly result: AttemptResult; readonly error: unknown }
+/** Hears how an attempt ended. */
+export type OnEnded = (entry: Entry<KafkaRecord>, result: AttemptResult, error: unknown) => void
 
-/** A permit in use. */
+/** A permit in use, and then the end of its attempt until that is taken. */
 class Seat {
   entry: Entry<KafkaRecord> | null = null
+  /** Null while the attempt runs. */
+  result: AttemptResult | null = null
+  error: unknown = undefined
   readonly resolved: (value: unknown) => void
   readonly rejected: (error: unknown) => void
 
@@ -78,7 +82,9 @@ export class Attempts {
   readonly #logger: Logger
   readonly #onEnded: () => void
   readonly #free: Seat[] = []
-  #ended: Ended[] = []
+  /** As many as `#endedCount` says: an array that is emptied by its length allocates anew at the next push. */
+  readonly #ended: Seat[] = []
+  #endedCount = 0
 
   /** `onEnded` is called when the first of a series of attempts has ended, in the middle of whatever ended it. */
   constructor(handlers: ReadonlyMap<string, RecordHandler>, logger: Logger, onEnded: () => void) {
@@ -108,26 +114,37 @@ export class Attempts {
     if (entry.handle instanceof AttemptContext) AttemptContext.abort(entry.handle, abortError(reason, timeoutMs))
   }
 
-  /** The attempts that ended since the last call. */
-  takeEnded(): readonly Ended[] {
-    const ended = this.#ended
-    this.#ended = []
-    return ended
+  /** Whether attempts have ended that nobody has taken. */
+  get hasEnded(): boolean {
+    return this.#endedCount > 0
+  }
+
+  /** Hands over the attempts that ended since the last call; `onEnded` must not start any. */
+  takeEnded(onEnded: OnEnded): void {
+    for (let at = 0; at < this.#endedCount; at++) {
+      const seat = this.#ended[at] as Seat
+      const { entry, result, error } = seat
+      seat.entry = null
+      seat.result = null
+      seat.error = undefined
+      this.#free.push(seat)
+      if (entry !== null && result !== null) onEnded(entry, result, error)
+    }
+    this.#endedCount = 0
   }
 
   readonly #end = (seat: Seat, value: unknown, hasFailed: boolean): void => {
     const { entry } = seat
     // A thenable that settles twice is not our second attempt.
-    if (entry === null) return
-    seat.entry = null
-    this.#free.push(seat)
+    if (entry === null || seat.result !== null) return
     const context = entry.handle
     entry.handle = null
     const aborted = context instanceof AttemptContext ? AttemptContext.reasonOf(context) : null
-    const result = hasFailed ? 'failed' : value === filtered ? 'filtered' : 'done'
+    seat.result = hasFailed ? 'failed' : value === filtered ? 'filtered' : 'done'
     // An attempt that failed because it was aborted failed for the reason of the abort, whatever it threw on its way out.
-    this.#ended.push({ entry, result, error: aborted ?? (hasFailed ? value : undefined) })
-    if (this.#ended.length === 1) this.#onEnded()
+    seat.error = aborted ?? (hasFailed ? value : undefined)
+    this.#ended[this.#endedCount++] = seat
+    if (this.#endedCount === 1) this.#onEnded()
   }
 }
 

@@ -28,6 +28,7 @@ import { type BrokerTime, runAtMs } from './broker-time.ts'
 import { type Clock, type Timer } from './clock.ts'
 import { type Cluster } from './cluster.ts'
 import { EffectQueue } from './effect-queue.ts'
+import { EndedAttempts } from './ended-attempts.ts'
 import { type OpenPort } from './environment.ts'
 import { type HandOffs } from './hand-off.ts'
 import { MemberRequests } from './member-requests.ts'
@@ -50,8 +51,6 @@ export type MemberLoopParts = {
 
 export type MemberResult = { readonly uncommitted: number; readonly abandoned: number }
 
-/** After this long in one turn the loop lets sockets and timers have theirs: a heartbeat must not wait for handlers. */
-const turnMsMax = 10
 const farewellMsMax = 300
 
 export class MemberLoop {
@@ -66,6 +65,7 @@ export class MemberLoop {
   readonly #flow: MemberFlow<KafkaRecord>
   readonly #attempts: Attempts
   readonly #queue: EffectQueue
+  readonly #ended: EndedAttempts
   readonly #requests: MemberRequests
   readonly #drained = Promise.withResolvers<void>()
   readonly #finished = Promise.withResolvers<MemberResult>()
@@ -74,7 +74,6 @@ export class MemberLoop {
   #wake: Timer | null = null
   #wakeAtMs = Infinity
   #isPerforming = false
-  #isYielding = false
   #isClosed = false
 
   constructor(parts: MemberLoopParts) {
@@ -94,8 +93,15 @@ export class MemberLoop {
       handedOff: (record: KafkaRecord) => this.#handedOff(record),
     }
     this.#flow = new MemberFlow(parts.settings, view, () => parts.clock.random())
-    this.#attempts = new Attempts(parts.handlers, parts.logger, () => queueMicrotask(this.#drainEnded))
+    this.#attempts = new Attempts(parts.handlers, parts.logger, () => queueMicrotask(this.#ended.take))
     this.#queue = new EffectQueue(this.#performer(), () => this.#emitter.hasListeners('record.ended'))
+    this.#ended = new EndedAttempts({
+      clock: parts.clock,
+      flow: this.#flow,
+      attempts: this.#attempts,
+      effects: this.#queue.effects,
+      perform: () => this.#perform(),
+    })
     this.#requests = new MemberRequests({ ...parts, flow: this.#flow, step: (event) => this.#step(event) })
   }
 
@@ -126,6 +132,7 @@ export class MemberLoop {
   /** Ends everything at once; what is not committed stays uncommitted. */
   close(): void {
     this.#isClosed = true
+    this.#ended.close()
     this.#wake?.cancel()
     this.#requests.close()
     this.#cluster.close()
@@ -202,30 +209,6 @@ export class MemberLoop {
     if (this.#isClosed) return
     this.#flow.step(event, this.#clock.monotonicMs(), this.#queue.effects)
     this.#perform()
-  }
-
-  /** Ended attempts, all that there are, then all that their ends let start and that ended at once, and so on. */
-  readonly #drainEnded = (): void => {
-    // Attempts that end at once ask for the next microtask: taken, no socket or timer would ever have its turn.
-    if (this.#isClosed || this.#isYielding) return
-    const startedMs = this.#clock.monotonicMs()
-    let nowMs = startedMs
-    for (let ended = this.#attempts.takeEnded(); ended.length > 0; ended = this.#attempts.takeEnded()) {
-      for (const { entry, result, error } of ended) {
-        this.#flow.attemptEnded(entry, result, error, nowMs, this.#queue.effects)
-      }
-      this.#flow.settle(nowMs, this.#queue.effects)
-      this.#perform()
-      nowMs = this.#clock.monotonicMs()
-      if (nowMs - startedMs > turnMsMax) {
-        this.#isYielding = true
-        this.#clock.setTimer(0, () => {
-          this.#isYielding = false
-          this.#drainEnded()
-        })
-        return
-      }
-    }
   }
 
   #perform(): void {
