@@ -24,14 +24,14 @@ export const planted: readonly PlantedDefect[] = [
   {
     id: 'order',
     file: 'packages/holdfast/src/engine/lanes.ts',
-    find: 'const ahead = this.#tails.get(entry.laneId)',
-    replace: 'const ahead = undefined as Entry<R> | undefined',
+    find: 'const ahead = this.#tails.replace(entry)',
+    replace: 'const ahead = null as Entry<R> | null\n    this.#tails.replace(entry)',
     law: 'An attempt starts only when every lower offset of its lane is finished.',
   },
   {
     id: 'loss',
     file: 'packages/holdfast/src/engine/subscription-flow.ts',
-    find: '    entry.error = error\n    entry.sinceMs = nowMs\n',
+    find: '    entry.error = error\n    entry.sinceMs = Math.floor(nowMs)\n',
     replace: "    this.finish(entry, 'done', nowMs)\n    return\n",
     law: 'A record is done only when its handler has resolved.',
   },

@@ -3,7 +3,7 @@ import { kafkaErrors } from '../model/kafka-errors.ts'
 import { startAt } from '../model/next-offset.ts'
 import { Commits } from './commits.ts'
 import { failCommit, flowOf, lose, orders0, partitionFlow, relocated } from './engine-parts.fixture.ts'
-import { chunkOf, MemberRig, offsets, testGroup } from './member-rig.fixture.ts'
+import { chunkOf, MemberRig, offsets, testGroup, type TestRecord } from './member-rig.fixture.ts'
 import { Recorded } from './recorded.fixture.ts'
 
 const identity = { memberId: 'm', generation: 1 }
@@ -43,8 +43,8 @@ test('while a commit is in flight no other is sent', () => {
 })
 
 test('a request in flight is not overtaken by another, whoever asks for it', () => {
-  const commits = new Commits(testGroup, () => 0.5)
-  const recorded = new Recorded()
+  const commits = new Commits<TestRecord>(testGroup, () => 0.5)
+  const recorded = new Recorded<TestRecord>()
   const flow = partitionFlow()
   flow.ledger.skipTo(startAt(5))
   for (const nowMs of [1_000, 2_000]) commits.send([flow], 1, identity, 'billing', nowMs, recorded.effects)

@@ -19,7 +19,6 @@ export type DepartureParts<R> = {
   readonly membership: Membership
   readonly commits: Commits<R>
   readonly ownerships: Ownerships<R>
-  readonly subscriptions: ReadonlyMap<string, SubscriptionFlow<R>>
   /** Sends a commit if there is anything to commit. */
   readonly commit: () => void
   /** Ends the ownership of a partition. */
@@ -174,7 +173,7 @@ export class Departure<R> {
       isRunning ||= flow.running > 0
       flow.quieten('revoke')
       const reason = this.isEnding ? 'stopped' : 'revoked'
-      this.#member.subscriptions.get(flow.topic)?.abortAll(flow, reason, nowMs, effects)
+      flow.subscription.abortAll(flow, reason, nowMs, effects)
     }
     if (isRunning && this.isEnding) this.#drainUntilMs = nowMs + abortPatienceMs
   }

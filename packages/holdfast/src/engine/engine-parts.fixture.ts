@@ -5,7 +5,7 @@ import { type SubscriptionSettings } from '../model/settings.ts'
 import { partitionName } from '../model/topic-partition.ts'
 import { type JoinAnswer } from './effects.ts'
 import { Entry } from './entry.ts'
-import { Turns } from './ready-entries.ts'
+import { SubscriptionFlow } from './subscription-flow.ts'
 import { chunkOf, type MemberRig, testSubscription, type TestRecord, topicId } from './member-rig.fixture.ts'
 import { type Chunk, PartitionFlow, type RecordView } from './partition-flow.ts'
 
@@ -42,15 +42,13 @@ export function partitionFlow(
   const flow = new PartitionFlow<TestRecord>({
     ...orders0,
     epoch: 1,
-    settings: { ...testSubscription, ...settings },
+    subscription: new SubscriptionFlow({ ...testSubscription, ...settings }, () => 0.5),
     view,
     position: startAt(0),
     committed: startAt(0),
     leaderEpoch: -1,
     startMark: '',
-    delayMs: null,
     inherited: null,
-    turns: new Turns(),
     leftovers: [],
   })
   flow.leader = { nodeId: 1, leaderEpoch: 0, topicId }

@@ -1,6 +1,7 @@
 /** One accepted record on its way through the engine. The engine never looks into `record`; what it needs to know arrives
  *  as numbers. Every structure of the engine (ledger, lanes, deadlines) links entries to each other instead of holding
- *  nodes of its own, so that accepting a record allocates one object and finishing it frees all of them. */
+ *  nodes of its own, so that accepting a record allocates one object and finishing it frees all of them. Its times are whole
+ *  milliseconds, because a fraction would be an object of its own: what must not come early is rounded up. */
 import { type Destination } from '../model/destination.ts'
 import { type PartitionFlow } from './partition-flow.ts'
 

@@ -3,6 +3,7 @@
  *  a sweeper. Colliding key hashes share a lane: that costs concurrency, never order. */
 import { type Order } from '../model/settings.ts'
 import { type Entry } from './entry.ts'
+import { LaneTails } from './lane-tails.ts'
 
 export type Lanes<R> = {
   /** Puts the entry at the end of its lane. True when nothing of the lane is ahead of it, so that it may start. */
@@ -70,21 +71,20 @@ class OneLane<R> implements Lanes<R> {
 
 /** One lane per key; a record without a key is on its own, an empty key is a key. */
 class KeyLanes<R> implements Lanes<R> {
-  readonly #tails = new Map<number, Entry<R>>()
+  readonly #tails = new LaneTails<R>()
   readonly #keyless = new NoLanes<R>()
 
   add(entry: Entry<R>): boolean {
     if (!entry.hasLane) return this.#keyless.add(entry)
-    const ahead = this.#tails.get(entry.laneId)
-    this.#tails.set(entry.laneId, entry)
-    if (ahead === undefined) return true
+    const ahead = this.#tails.replace(entry)
+    if (ahead === null) return true
     follow(ahead, entry)
     return false
   }
 
   finish(entry: Entry<R>): Entry<R> | null {
     if (!entry.hasLane) return this.#keyless.finish(entry)
-    if (entry.behind === null) this.#tails.delete(entry.laneId)
+    if (entry.behind === null) this.#tails.remove(entry.laneId)
     return unfollow(entry)
   }
 

@@ -56,20 +56,18 @@ export class MemberFlow<R> {
       membership: this.membership,
       commits: this.#commits,
       ownerships: this.#ownerships,
-      subscriptions: this.subscriptions,
       commit: () => this.#commit(),
       close: (flow) => this.#close(flow),
       roundEnded: (gone) => this.#roundEnded(gone),
     })
     const { rhythm } = this.#commits
-    const { membership, subscriptions } = this
+    const { membership } = this
     this.#handOffs = new MemberHandOffs({
       settings,
       random,
       membership,
       rhythm,
       departure: this.#departure,
-      subscriptions,
     })
   }
 
@@ -93,7 +91,7 @@ export class MemberFlow<R> {
    *  one of a turn. */
   attemptEnded(entry: Entry<R>, result: AttemptResult, error: unknown, nowMs: number, effects: MemberEffects<R>): void {
     this.#begin(nowMs, effects)
-    const subscription = this.#subscriptionOf(entry)
+    const { subscription } = entry.owner
     const wasAborted = entry.phase === 'aborting'
     if (!subscription.release(entry)) {
       this.#leftoverEnded(entry, subscription)
@@ -196,12 +194,6 @@ export class MemberFlow<R> {
     for (const flow of this.partitions.values()) if (flow.isPausedFor('retry')) this.#refill(flow)
   }
 
-  #subscriptionOf(entry: Entry<R>): SubscriptionFlow<R> {
-    const subscription = this.subscriptions.get(entry.owner.topic)
-    if (subscription === undefined) throw new RangeError(`no subscription for ${entry.owner.topic}`)
-    return subscription
-  }
-
   #dispatch(subscription: SubscriptionFlow<R>): void {
     if (this.membership.holdsLease(this.#nowMs)) subscription.dispatch(this.#nowMs, this.#effects)
   }
@@ -235,8 +227,7 @@ export class MemberFlow<R> {
   #open(start: StartPosition, before: number | null): void {
     const subscription = this.subscriptions.get(start.topic)
     if (subscription === undefined) return
-    const { settings, topics, turns } = subscription
-    const flow = this.#ownerships.open(start, settings, topics.get(start.topic) ?? null, turns)
+    const flow = this.#ownerships.open(start, subscription)
     if (flow.isDirty) this.#commits.rhythm.note(0, this.#nowMs)
     const { group } = this.settings
     if (start.ignoredMarks !== null) {
@@ -254,7 +245,7 @@ export class MemberFlow<R> {
   #close(flow: PartitionFlow<R>): void {
     this.#ownerships.close(flow)
     this.#handOffs.forget(flow)
-    this.subscriptions.get(flow.topic)?.remember(flow)
+    flow.subscription.remember(flow)
   }
 
   #leftoverEnded(entry: Entry<R>, subscription: SubscriptionFlow<R>): void {
@@ -277,7 +268,7 @@ export class MemberFlow<R> {
     this.#effects.emit('group.lost', { group, reason })
     this.#departure.lost()
     for (const flow of this.#ownerships.all()) {
-      this.subscriptions.get(flow.topic)?.abortAll(flow, 'lost', this.#nowMs, this.#effects)
+      flow.subscription.abortAll(flow, 'lost', this.#nowMs, this.#effects)
       this.#close(flow)
       this.#effects.emit('partition.lost', { group, at: placeOf(flow), epoch: flow.epoch, reason })
     }
@@ -331,7 +322,7 @@ export class MemberFlow<R> {
 
   #handedOff(entry: Entry<R>): void {
     if (!this.#handOffs.stored(entry, this.#nowMs, this.#effects)) return
-    const subscription = this.#subscriptionOf(entry)
+    const { subscription } = entry.owner
     if (subscription.hasReady) this.#dispatch(subscription)
     this.#refill(entry.owner)
   }
@@ -341,12 +332,16 @@ export class MemberFlow<R> {
     this.#pauseForRetries(entry.owner)
   }
 
+  /** The end of an attempt may have made room, or moved a bound. */
   #refill(flow: PartitionFlow<R>): void {
     if (flow.isOver) return
-    const subscription = this.subscriptions.get(flow.topic)
-    if (subscription === undefined) return
     // Late enough for slices of some size, early enough that a concurrency near the bound always finds records.
-    if (flow.ledger.size <= flow.bufferedRecordsMax * 0.75) this.#decode(flow, subscription)
+    if (flow.ledger.size <= flow.bufferedRecordsMax * 0.75) this.#decode(flow)
+    if (!flow.isAtEase) this.#easePauses(flow)
+  }
+
+  #easePauses(flow: PartitionFlow<R>): void {
+    const { subscription } = flow
     this.#pauseForRetries(flow)
     if (!flow.needsRetryPause && flow.unreadable === null && flow.resume('retry')) {
       this.#tellResumed(flow, 'retry')
@@ -363,7 +358,8 @@ export class MemberFlow<R> {
     }
   }
 
-  #decode(flow: PartitionFlow<R>, subscription: SubscriptionFlow<R>): void {
+  #decode(flow: PartitionFlow<R>): void {
+    const { subscription } = flow
     const before = flow.committable()
     flow.refill(this.#nowMs, subscription.enqueue)
     if (flow.unreadable !== null && flow.pause('retry')) {
@@ -388,12 +384,11 @@ export class MemberFlow<R> {
       // An answer to an older ownership, or to a position that was left meanwhile, is dropped.
       if (flow?.epoch !== order.epoch || flow.fetchPosition !== order.fetchOffset || flow.isRelocating) continue
       this.#fetches.received(flow, part, this.settings.group, this.#nowMs, this.#effects)
-      const subscription = this.subscriptions.get(flow.topic)
-      if (subscription !== undefined && !flow.isQuiet) {
-        if (!subscription.hasReady && subscription.running === 0) subscription.progressAtMs = this.#nowMs
-        this.#decode(flow, subscription)
-        this.#refill(flow)
-      }
+      if (flow.isQuiet) continue
+      const { subscription } = flow
+      if (!subscription.hasReady && subscription.running === 0) subscription.progressAtMs = this.#nowMs
+      this.#decode(flow)
+      this.#refill(flow)
     }
   }
 
@@ -423,13 +418,12 @@ export class MemberFlow<R> {
       missing,
     })
     if (event.position > from) {
-      const subscription = this.subscriptions.get(flow.topic)
-      if (subscription !== undefined) subscription.lostToRetention += missing
+      flow.subscription.lostToRetention += missing
       flow.skipFetchTo(event.position)
       this.#refill(flow)
       return
     }
-    this.subscriptions.get(flow.topic)?.abortAll(flow, 'lost', this.#nowMs, this.#effects)
+    flow.subscription.abortAll(flow, 'lost', this.#nowMs, this.#effects)
     this.#close(flow)
     this.#open(
       {

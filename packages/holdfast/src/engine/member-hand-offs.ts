@@ -17,7 +17,6 @@ export type MemberHandOffsParts<R> = {
   readonly membership: Membership
   readonly rhythm: CommitRhythm
   readonly departure: Departure<R>
-  readonly subscriptions: ReadonlyMap<string, SubscriptionFlow<R>>
 }
 
 export class MemberHandOffs<R> {
@@ -71,7 +70,7 @@ export class MemberHandOffs<R> {
     flow.handOffs.stored(entry)
     if (flow.isOver || destination === null) return false
     const { outcome, topic: to } = destination
-    this.#subscriptionOf(flow)?.finish(entry, outcome, nowMs)
+    flow.subscription.finish(entry, outcome, nowMs)
     this.#member.rhythm.note(1, nowMs)
     effects.emit('record.handedOff', {
       group: this.#member.settings.group,
@@ -91,7 +90,7 @@ export class MemberHandOffs<R> {
     if (flow.isOver || destination === null) return
     if (isHopeless && destination.outcome === 'retried') {
       flow.handOffs.dropped(entry)
-      this.#subscriptionOf(flow)?.giveUp(entry, error, nowMs, effects)
+      flow.subscription.giveUp(entry, error, nowMs, effects)
       this.#member.rhythm.note(0, nowMs)
       this.note(flow)
       return
@@ -101,9 +100,5 @@ export class MemberHandOffs<R> {
     const told = { group: settings.group, at: placeOf(flow), offset, to: destination.topic }
     effects.emit('record.handOffFailed', { ...told, reason: describeThrown(error), retryInMs })
     this.note(flow)
-  }
-
-  #subscriptionOf({ topic }: PartitionFlow<R>): SubscriptionFlow<R> | undefined {
-    return this.#member.subscriptions.get(topic)
   }
 }

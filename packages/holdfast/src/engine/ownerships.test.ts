@@ -2,9 +2,9 @@
 import { describe, expect, test } from 'vitest'
 import { startAt } from '../model/next-offset.ts'
 import { admitted, flowOf, lose, orders0, recordView, runningOf } from './engine-parts.fixture.ts'
-import { chunkOf, MemberRig, noMarks, offsets, testSubscription } from './member-rig.fixture.ts'
+import { chunkOf, MemberRig, noMarks, offsets, testSubscription, type TestRecord } from './member-rig.fixture.ts'
 import { Ownerships } from './ownerships.ts'
-import { Turns } from './ready-entries.ts'
+import { SubscriptionFlow } from './subscription-flow.ts'
 import { subscriptionStatus } from './status.ts'
 
 const atZero = {
@@ -31,13 +31,10 @@ describe('pauses', () => {
 
   test('a pause and its end concern one topic', () => {
     const ownerships = new Ownerships(recordView)
-    const orders = ownerships.open(atZero, testSubscription, null, new Turns())
-    const refunds = ownerships.open(
-      { ...atZero, topic: 'refunds' },
-      { ...testSubscription, topic: 'refunds' },
-      null,
-      new Turns(),
-    )
+    const subscribed = (topic: string): SubscriptionFlow<TestRecord> =>
+      new SubscriptionFlow({ ...testSubscription, topic }, () => 0.5)
+    const orders = ownerships.open(atZero, subscribed('orders'))
+    const refunds = ownerships.open({ ...atZero, topic: 'refunds' }, subscribed('refunds'))
     expect(ownerships.pauseTopic('orders')).toEqual([orders])
     expect(refunds.pauses).toEqual([])
     ownerships.pauseTopic('refunds')

@@ -1,10 +1,9 @@
 /** Knows which partitions this member owns, each under an epoch of its own, what is true of a partition whoever owns it
  *  (its leader, a user's pause), and which attempts outlived an earlier ownership. */
-import { type SubscriptionSettings } from '../model/settings.ts'
 import { partitionName, type TopicPartition } from '../model/topic-partition.ts'
 import { type Entry } from './entry.ts'
 import { type Leader, type StartPosition } from './member-events.ts'
-import { type Turns } from './ready-entries.ts'
+import { type SubscriptionFlow } from './subscription-flow.ts'
 import { PartitionFlow, type RecordView } from './partition-flow.ts'
 
 export class Ownerships<R> {
@@ -38,14 +37,12 @@ export class Ownerships<R> {
   }
 
   /** A new ownership begins; attempts that an earlier one left running hold their lanes in it. */
-  open(start: StartPosition, settings: SubscriptionSettings, delayMs: number | null, turns: Turns): PartitionFlow<R> {
+  open(start: StartPosition, subscription: SubscriptionFlow<R>): PartitionFlow<R> {
     const name = partitionName(start)
     const flow = new PartitionFlow<R>({
       ...start,
       epoch: ++this.#epoch,
-      settings,
-      delayMs,
-      turns,
+      subscription,
       view: this.#view,
       leftovers: [...(this.#leftovers.get(name) ?? [])],
     })

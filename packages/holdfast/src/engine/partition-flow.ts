@@ -12,9 +12,9 @@ import { isTopicId } from './commit-metadata.ts'
 import { Entry, type Holding } from './entry.ts'
 import { HandOffs } from './hand-offs.ts'
 import { type InheritedMarks } from './inherited-marks.ts'
-import { type Turns } from './ready-entries.ts'
 import { type Lanes, lanesFor } from './lanes.ts'
 import { Ledger } from './ledger.ts'
+import { type SubscriptionFlow } from './subscription-flow.ts'
 
 /** What one fetch answer brought for one partition: undecoded, handed out in slices, so that memory follows the bytes on
  *  the wire and decoding never holds up a heartbeat. */
@@ -34,6 +34,12 @@ export type RecordView<R> = {
   handedOff(record: R): { readonly attempts: number; readonly dueMs: number }
 }
 
+const pauseBits = { user: 1, retry: 2, pressure: 4, batch: 8, circuit: 16 } as const satisfies Record<
+  PauseReason,
+  number
+>
+const pauseReasons = Object.keys(pauseBits) as readonly PauseReason[]
+
 /** A partition leaves the fetch at this many held bytes and returns at half of it (R28). */
 const heldBytesHighWater = 2 * 1_048_576
 /** The window of a delay topic, in which records are put in order of their due time (R22). */
@@ -46,20 +52,23 @@ export class PartitionFlow<R> {
   readonly topic: string
   readonly partition: number
   readonly epoch: number
+  readonly subscription: SubscriptionFlow<R>
   readonly settings: SubscriptionSettings
   readonly ledger: Ledger<R>
   readonly counts: OutcomeCounts = noOutcomes()
   /** For a partition of a delay topic: how long its records wait; else null. */
   readonly delayMs: number | null
+  /** Decoded records that may wait or run at once. */
+  readonly bufferedRecordsMax: number
   /** Goes with every commit of this ownership, before the marks. */
   readonly startMark: string
   readonly handOffs: HandOffs<R> = new HandOffs()
   #inherited: InheritedMarks | null
   readonly #lanes: Lanes<R>
   readonly #view: RecordView<R>
-  readonly #turns: Turns
   readonly #chunks: Chunk<R>[] = []
-  readonly #pauses = new Set<PauseReason>()
+  /** One bit for each reason: they are looked at for every record. */
+  #pauses = 0
   #withheld: Entry<R>[] = []
 
   isOver = false
@@ -105,32 +114,31 @@ export class PartitionFlow<R> {
     topic: string
     partition: number
     epoch: number
-    settings: SubscriptionSettings
+    subscription: SubscriptionFlow<R>
     view: RecordView<R>
     position: NextOffset
     committed: NextOffset | null
     leaderEpoch: number
     startMark: string
-    delayMs: number | null
     inherited: InheritedMarks | null
-    turns: Turns
     leftovers: readonly Entry<R>[]
   }) {
     this.topic = given.topic
     this.partition = given.partition
     this.epoch = given.epoch
-    this.settings = given.settings
+    this.subscription = given.subscription
+    this.settings = given.subscription.settings
+    this.delayMs = given.subscription.topics.get(given.topic) ?? null
+    this.bufferedRecordsMax = this.delayMs === null ? this.settings.bufferedRecordsMax : windowRecordsMax
     this.#view = given.view
     this.ledger = new Ledger(given.position)
     this.fetchPosition = given.position
     this.committed = given.committed
     this.startMark = given.startMark
-    this.delayMs = given.delayMs
-    this.#turns = given.turns
     this.#inherited = given.inherited
     this.markedFailures = given.inherited?.failures() ?? new Map()
     this.lastFetchedEpoch = given.leaderEpoch
-    this.#lanes = lanesFor(given.settings.order)
+    this.#lanes = lanesFor(this.settings.order)
     for (const leftover of given.leftovers) {
       // Who waited behind it in an ownership that is over waits no more.
       leftover.behind = null
@@ -189,15 +197,15 @@ export class PartitionFlow<R> {
     const hasLane = this.settings.order === 'key' && this.#view.hasKey(record)
     const laneId = hasLane ? this.#view.keyHash(record) : 0
     const entry = new Entry(record, offset, laneId, hasLane, this.ledger.accepted, chunk, this)
-    entry.sinceMs = nowMs
-    entry.turn = this.#turns.take()
+    entry.sinceMs = Math.floor(nowMs)
+    entry.turn = this.subscription.turns.take()
     chunk.unfinished += 1
     this.ledger.add(entry)
     if (this.delayMs !== null) this.#wait(entry)
     const before = this.#inherited?.failedBefore(offset)
     if (before !== undefined) {
       entry.attempt = before.attempts
-      entry.dueMs = Math.max(entry.dueMs, before.dueMs)
+      entry.dueMs = Math.max(entry.dueMs, Math.ceil(before.dueMs))
     }
     // What waits in a delay topic has no lane yet: lanes there go by due time, not by offset.
     if (entry.state === 'waiting' || this.#lanes.add(entry)) startable(entry)
@@ -215,7 +223,7 @@ export class PartitionFlow<R> {
     const { attempts, dueMs } = this.#view.handedOff(entry.record)
     entry.attempt = attempts
     entry.attemptsTold = attempts
-    entry.dueMs = dueMs
+    entry.dueMs = Math.ceil(dueMs)
     entry.state = 'waiting'
     this.waiting += 1
   }
@@ -224,7 +232,7 @@ export class PartitionFlow<R> {
   becomeDue(entry: Entry<R>): boolean {
     entry.state = 'queued'
     // In a delay topic records take turns by due time.
-    entry.turn = this.#turns.take()
+    entry.turn = this.subscription.turns.take()
     this.waiting -= 1
     return this.#lanes.add(entry)
   }
@@ -252,7 +260,7 @@ export class PartitionFlow<R> {
   /** Whether a first or further attempt of this entry may start now, as far as the partition is concerned. */
   mayStart(entry: Entry<R>): boolean {
     // While nothing can be written elsewhere, whatever starts may fail and then has nowhere to go either.
-    if (this.isOver || this.blocked > 0 || this.isLeavingStuck || this.#pauses.has('user')) return false
+    if (this.isOver || this.blocked > 0 || this.isLeavingStuck || (this.#pauses & pauseBits.user) !== 0) return false
     if (entry.attempt === 0 && this.isParkingStuck) return false
     return this.#finishUpTo === null || entry.offset <= this.#finishUpTo
   }
@@ -280,11 +288,6 @@ export class PartitionFlow<R> {
   /** Records that leave cannot be written. */
   get isLeavingStuck(): boolean {
     return this.handOffs.failing > 0
-  }
-
-  /** Decoded records that may wait or run at once. */
-  get bufferedRecordsMax(): number {
-    return this.delayMs === null ? this.settings.bufferedRecordsMax : windowRecordsMax
   }
 
   /** Hands back those kept entries that may start now, although others may not. */
@@ -320,30 +323,42 @@ export class PartitionFlow<R> {
   }
 
   pause(reason: PauseReason): boolean {
-    if (this.#pauses.has(reason)) return false
-    this.#pauses.add(reason)
+    if (this.isPausedFor(reason)) return false
+    this.#pauses |= pauseBits[reason]
     return true
   }
 
   resume(reason: PauseReason): boolean {
-    return this.#pauses.delete(reason)
+    if (!this.isPausedFor(reason)) return false
+    this.#pauses &= ~pauseBits[reason]
+    return true
   }
 
   isPausedFor(reason: PauseReason): boolean {
-    return this.#pauses.has(reason)
+    return (this.#pauses & pauseBits[reason]) !== 0
   }
 
   get pauses(): readonly PauseReason[] {
-    return [...this.#pauses]
+    return pauseReasons.filter((reason) => this.isPausedFor(reason))
+  }
+
+  /** Whether nothing keeps records from coming or going, and nothing asks to: the end of an attempt then changes nothing. */
+  get isAtEase(): boolean {
+    return this.#pauses === 0 && this.#withheld.length === 0 && !this.needsRetryPause && !this.#isPressing
   }
 
   /** The reason why this partition's bounds ask for a pause or no longer do; null when nothing changes. */
   pressure(): 'begins' | 'ends' | null {
-    const isPressed = this.#pauses.has('pressure')
-    const bytesMax = this.delayMs === null ? heldBytesHighWater : this.windowBytesMax
-    if (!isPressed && (this.heldBytes >= bytesMax || this.#isAtBound)) return 'begins'
-    if (isPressed && this.heldBytes <= bytesMax / 2 && !this.#isAtBound) return 'ends'
-    return null
+    if (!this.isPausedFor('pressure')) return this.#isPressing ? 'begins' : null
+    return this.heldBytes <= this.#heldBytesMax / 2 && !this.#isAtBound ? 'ends' : null
+  }
+
+  get #isPressing(): boolean {
+    return this.heldBytes >= this.#heldBytesMax || this.#isAtBound
+  }
+
+  get #heldBytesMax(): number {
+    return this.delayMs === null ? heldBytesHighWater : this.windowBytesMax
   }
 
   get #isAtBound(): boolean {
@@ -353,7 +368,7 @@ export class PartitionFlow<R> {
   /** Whether the next fetch may ask for this partition. */
   get isFetchable(): boolean {
     if (this.isOver || this.isRelocating || this.leader === null) return false
-    return this.#finishUpTo === null && this.#pauses.size === 0
+    return this.#finishUpTo === null && this.#pauses === 0
   }
 
   get isQuiet(): boolean {

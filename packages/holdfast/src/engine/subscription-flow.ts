@@ -117,8 +117,8 @@ export class SubscriptionFlow<R> {
     entry.attempt += 1
     entry.state = 'running'
     entry.phase = 'timed'
-    entry.sinceMs = nowMs
-    entry.timedFromMs = nowMs
+    entry.sinceMs = Math.floor(nowMs)
+    entry.timedFromMs = Math.ceil(nowMs)
     this.#attempts.add(entry)
     this.running += 1
     if (this.running > this.runningMax) this.runningMax = this.running
@@ -153,7 +153,7 @@ export class SubscriptionFlow<R> {
   /** The attempt failed: the record waits for the next one, leaves, or its partition stands still (R18). */
   fail(entry: Entry<R>, error: unknown, nowMs: number, effects: AttemptEffects<R>): void {
     entry.error = error
-    entry.sinceMs = nowMs
+    entry.sinceMs = Math.floor(nowMs)
     entry.owner.changes += 1
     this.#take(this.#stepAfter(entry, error), entry, nowMs, effects)
   }
@@ -176,7 +176,7 @@ export class SubscriptionFlow<R> {
     switch (step.kind) {
       case 'park':
         entry.state = 'parked'
-        entry.dueMs = nowMs + step.delayMs
+        entry.dueMs = Math.ceil(nowMs + step.delayMs)
         entry.owner.parked += 1
         this.#parking.add(entry)
         effects.attemptFailed(entry, error, step.delayMs)
@@ -194,7 +194,7 @@ export class SubscriptionFlow<R> {
     entry.state = 'leaving'
     entry.destination = destination
     // If we die before it is stored, whoever reads it again waits as long as the topic would have made it wait.
-    entry.dueMs = nowMs + (destination.outcome === 'retried' ? destination.delayMs : 0)
+    entry.dueMs = Math.ceil(nowMs + (destination.outcome === 'retried' ? destination.delayMs : 0))
     entry.owner.handOffs.add(entry)
   }
 
@@ -216,7 +216,7 @@ export class SubscriptionFlow<R> {
     if (entry.phase === 'timed' && reason !== 'timeout') this.#attempts.remove(entry)
     entry.phase = 'aborting'
     entry.abortReason = reason
-    entry.timedFromMs = nowMs
+    entry.timedFromMs = Math.ceil(nowMs)
     this.#aborts.add(entry)
     effects.abort(entry, reason)
   }
