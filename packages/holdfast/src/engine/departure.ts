@@ -12,7 +12,6 @@ import { type MemberEffects } from './effects.ts'
 import { type Membership } from './membership.ts'
 import { type Ownerships } from './ownerships.ts'
 import { type PartitionFlow } from './partition-flow.ts'
-import { type SubscriptionFlow } from './subscription-flow.ts'
 
 export type DepartureParts<R> = {
   readonly settings: GroupSettings

@@ -9,7 +9,6 @@ import { type MemberEffects } from './effects.ts'
 import { type Entry } from './entry.ts'
 import { type Membership } from './membership.ts'
 import { type PartitionFlow } from './partition-flow.ts'
-import { type SubscriptionFlow } from './subscription-flow.ts'
 
 export type MemberHandOffsParts<R> = {
   readonly settings: GroupSettings

@@ -84,7 +84,7 @@ describe.each([
   [
     'in a microtask',
     async (): Promise<void> => {
-      await null
+      await Promise.resolve()
       nowMs += 1
     },
   ],
