@@ -6,6 +6,7 @@ import { BrokerCore } from './core/broker-core.ts'
 import { type BrokerClock, systemBrokerClock } from './core/clock.ts'
 import { type TopicSpec } from './core/cluster.ts'
 import { connectionsMax, frameBytesMax } from './core/limits.ts'
+import { type ConsumerGroupSettings } from './groups/consumer-group.ts'
 import { type SaslOptions } from './security/sasl-settings.ts'
 import { ClientSocket } from './server/client-socket.ts'
 import { type AddressOptions, authority, resolveAddress } from './server/address.ts'
@@ -32,6 +33,8 @@ export type EmbeddedKafkaOptions = AddressOptions & {
   readonly connectionsMax?: number | undefined
   /** How long the first rebalance of a group waits for more members, in milliseconds. @default 0 */
   readonly rebalanceDelayMs?: number | undefined
+  /** Timing and size of groups of the consumer protocol (KIP-848); each has a default of its own. */
+  readonly consumerGroups?: Partial<ConsumerGroupSettings> | undefined
   /** Hears of closed connections, refused records and the like. @default silent */
   readonly warn?: ((message: string) => void) | undefined
 }
@@ -78,9 +81,10 @@ export class EmbeddedKafka {
     try {
       const failed = opened.find((each) => each.status === 'rejected')
       if (failed !== undefined) throw failed.reason
-      const { clock = systemBrokerClock, topics, autoCreateTopics, rebalanceDelayMs, sasl } = options
+      const { clock = systemBrokerClock, topics, autoCreateTopics, rebalanceDelayMs, consumerGroups, sasl } = options
       const brokers = listeners.map(({ port }, index) => ({ nodeId: index + 1, host: advertisedHost, port }))
-      const settings = { clock, topics, autoCreateTopics, rebalanceDelayMs, sasl, frameBytesMax: limits.frameBytesMax }
+      const groups = { rebalanceDelayMs, consumerGroups }
+      const settings = { clock, topics, autoCreateTopics, ...groups, sasl, frameBytesMax: limits.frameBytesMax }
       core = new BrokerCore({ brokers, warn, ...settings })
     } catch (error) {
       await Promise.all(listeners.map((listener) => listener.close()))

@@ -20,6 +20,7 @@ export { type SaslOptions } from './security/sasl-settings.ts'
 export { type BrokerEvent, type HistoryChange, type HistoryEntry } from './core/events.ts'
 export { type GroupView } from './core/group-view.ts'
 export { type TransactionView } from './core/transaction-view.ts'
+export { type ConsumerGroupSettings } from './groups/consumer-group.ts'
 export { type CommittedPartition } from './groups/offsets.ts'
 export { type NewRecord, type RecordHeader, type StoredRecord } from './log/record-batch.ts'
 /** The fault primitive. */

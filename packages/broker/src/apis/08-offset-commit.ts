@@ -1,16 +1,20 @@
 /** OffsetCommit: 2–9. Stores offsets with leader epoch and metadata if the member may still speak for the group.
  *
- *  * 5: no retention time any more · 6: leader epoch · 7: static members · 8: flexible · 9: an unknown group is 69, not 22 */
+ *  * 5: no retention time any more · 6: leader epoch · 7: static members · 8: flexible
+ *  * 9: an unknown group is 69, not 22; the first in which members of a consumer group may commit, else 35 */
 
 import { type Handler } from '../core/broker-state.ts'
 import { commitMetadataLengthMax } from '../core/broker-configs.ts'
 import { type KnownGroup } from '../groups/group-coordinator.ts'
 import { errorCode, type ErrorCode } from '../protocol/error-code.ts'
+import { coordinatorProblem } from './group-access.ts'
 
-export const offsetCommit: Handler<'OffsetCommit'> = (request, { broker, nodeId, version }) => {
+export const offsetCommit: Handler<'OffsetCommit'> = (request, context) => {
+  const { broker, version } = context
   const { groupId, memberId, groupInstanceId, generationIdOrMemberEpoch: generationId } = request
   const target = ((): KnownGroup | ErrorCode => {
-    if (broker.cluster.coordinatorOf(groupId).nodeId !== nodeId) return errorCode.notCoordinator
+    const problem = coordinatorProblem(groupId, context)
+    if (problem !== errorCode.none) return problem
     return broker.groups.forCommit(groupId, { memberId, groupInstanceId, generationId }, version)
   })()
   return {

@@ -1,10 +1,12 @@
 /** OffsetFetch: 1–9. What a group has committed; −1 where it has not.
  *
  *  * 2: null means every partition, errors for the group as a whole · 5: leader epoch · 6: flexible
- *  * 7: requireStable: 88 where a transaction may change the offset · 8: several groups · 9: member epochs (classic groups have none) */
+ *  * 7: requireStable: 88 where a transaction may change the offset · 8: several groups · 9: member epochs of consumer groups:
+ *  25, 113 */
 
 import { type Handler, type HandlerContext } from '../core/broker-state.ts'
 import { errorCode, type ErrorCode } from '../protocol/error-code.ts'
+import { coordinatorProblem } from './group-access.ts'
 
 type Wanted = readonly { readonly name: string; readonly partitionIndexes: readonly number[] }[] | null
 type TopicOffsets = {
@@ -22,7 +24,12 @@ export const offsetFetch: Handler<'OffsetFetch'> = (request, context) => {
   if (context.version >= 8) {
     return {
       throttleTimeMs: 0,
-      groups: request.groups.map(({ groupId, topics }) => fetchGroup(groupId, topics, request.requireStable, context)),
+      groups: request.groups.map(({ groupId, topics, memberId, memberEpoch }) => {
+        const problem = reads(groupId, { memberId, memberEpoch }, context)
+        return problem === errorCode.none
+          ? fetchGroup(groupId, topics, request.requireStable, context)
+          : { groupId, topics: [], errorCode: problem }
+      }),
     }
   }
   const { topics, errorCode: code } = fetchGroup(request.groupId, request.topics, request.requireStable, context)
@@ -31,16 +38,23 @@ export const offsetFetch: Handler<'OffsetFetch'> = (request, context) => {
   return { throttleTimeMs: 0, topics: (request.topics ?? []).map((topic) => nothingCommitted(topic, code)) }
 }
 
+type Reader = { readonly memberId: string | null; readonly memberEpoch: number }
+
+/** Only a consumer group asks who reads. */
+function reads(groupId: string, { memberId, memberEpoch }: Reader, { broker }: HandlerContext): ErrorCode {
+  const group = broker.groups.get(groupId)?.group
+  return group?.type === 'consumer' ? group.checkFetch(memberId, memberEpoch) : errorCode.none
+}
+
 function fetchGroup(
   groupId: string,
   wanted: Wanted,
   requireStable: boolean,
-  { broker, nodeId }: HandlerContext,
+  context: HandlerContext,
 ): { groupId: string; topics: TopicOffsets[]; errorCode: ErrorCode } {
-  if (broker.cluster.coordinatorOf(groupId).nodeId !== nodeId) {
-    return { groupId, topics: [], errorCode: errorCode.notCoordinator }
-  }
-  const offsets = broker.groups.get(groupId)?.offsets
+  const problem = coordinatorProblem(groupId, context)
+  if (problem !== errorCode.none) return { groupId, topics: [], errorCode: problem }
+  const offsets = context.broker.groups.get(groupId)?.offsets
   if (offsets === undefined) {
     return { groupId, topics: (wanted ?? []).map((topic) => nothingCommitted(topic, errorCode.none)), errorCode: 0 }
   }

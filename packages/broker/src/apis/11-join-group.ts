@@ -21,9 +21,9 @@ export const joinGroup: Handler<'JoinGroup'> = (request, context) => {
   if (sessionTimeoutMs < sessionTimeoutMsMin || sessionTimeoutMs > sessionTimeoutMsMax) {
     return refuse(errorCode.invalidSessionTimeout)
   }
-  const known = broker.groups.get(groupId)
-  if (known === undefined && memberId !== '') return refuse(errorCode.unknownMemberId)
-  const answer = (known ?? broker.groups.getOrCreate(groupId)).group.join({
+  const group = broker.groups.forJoin(groupId, memberId)
+  if (typeof group === 'number') return refuse(group)
+  const answer = group.join({
     memberId,
     groupInstanceId,
     clientId: connection.clientId,

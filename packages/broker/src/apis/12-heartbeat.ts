@@ -7,6 +7,6 @@ import { groupProblem } from './group-access.ts'
 export const heartbeat: Handler<'Heartbeat'> = (request, context) => {
   const problem = groupProblem(request.groupId, context)
   if (problem !== errorCode.none) return { throttleTimeMs: 0, errorCode: problem }
-  const known = context.broker.groups.get(request.groupId)
-  return { throttleTimeMs: 0, errorCode: known?.group.heartbeat(request) ?? errorCode.unknownMemberId }
+  const group = context.broker.groups.classic(request.groupId)
+  return { throttleTimeMs: 0, errorCode: group?.heartbeat(request) ?? errorCode.unknownMemberId }
 }

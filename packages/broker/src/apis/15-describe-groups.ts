@@ -1,21 +1,15 @@
-/** DescribeGroups: 0–6. State and members of groups; an unknown group is Dead. 4: static members · 5: flexible · 6: error message, 69 */
+/** DescribeGroups: 0–6. State and members of classic groups; any other is Dead. 4: static members · 5: flexible
+ *
+ *  * 6: a group that is unknown, or speaks the consumer protocol, is 69 with a message */
 
 import { type Handler, type HandlerContext } from '../core/broker-state.ts'
-import { type GroupState } from '../groups/classic-group.ts'
 import { noAssignment } from '../groups/member.ts'
 import { type ResponseOf } from '../protocol/apis.ts'
 import { errorCode } from '../protocol/error-code.ts'
-import { groupProblem } from './group-access.ts'
+import { coordinatorProblem } from './group-access.ts'
+import { stateNames } from './group-states.ts'
 
 type Described = ResponseOf<'DescribeGroups'>['groups'][number]
-
-export const stateNames: Readonly<Record<GroupState, string>> = {
-  empty: 'Empty',
-  preparing: 'PreparingRebalance',
-  completing: 'CompletingRebalance',
-  stable: 'Stable',
-  dead: 'Dead',
-}
 
 export const describeGroups: Handler<'DescribeGroups'> = (request, context) => ({
   throttleTimeMs: 0,
@@ -24,15 +18,17 @@ export const describeGroups: Handler<'DescribeGroups'> = (request, context) => (
 
 function describe(groupId: string, context: HandlerContext): Described {
   const nothing = { groupId, errorMessage: null, protocolType: '', protocolData: '', members: [] }
-  const problem = groupProblem(groupId, context)
+  const problem = coordinatorProblem(groupId, context)
   if (problem !== errorCode.none) return { ...nothing, errorCode: problem, groupState: '' }
   const group = context.broker.groups.get(groupId)?.group
-  if (group === undefined) {
+  if (group?.type !== 'classic') {
     const isToldApart = context.version >= 6
     return {
       ...nothing,
       errorCode: isToldApart ? errorCode.groupIdNotFound : errorCode.none,
-      errorMessage: isToldApart ? `Group ${groupId} not found.` : null,
+      errorMessage: isToldApart
+        ? `Group ${groupId} ${group === undefined ? 'not found' : 'is not a classic group'}.`
+        : null,
       groupState: 'Dead',
     }
   }

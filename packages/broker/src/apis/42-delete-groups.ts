@@ -1,13 +1,13 @@
-/** DeleteGroups: 0–2. Forgets groups without members, and their offsets. 2: flexible */
+/** DeleteGroups: 0–2. Forgets groups without members, and their offsets; others are 68, unknown ones 69. 2: flexible */
 
 import { type Handler } from '../core/broker-state.ts'
 import { errorCode } from '../protocol/error-code.ts'
-import { groupProblem } from './group-access.ts'
+import { coordinatorProblem } from './group-access.ts'
 
 export const deleteGroups: Handler<'DeleteGroups'> = (request, context) => ({
   throttleTimeMs: 0,
   results: request.groupsNames.map((groupId) => {
-    const problem = groupProblem(groupId, context)
+    const problem = coordinatorProblem(groupId, context)
     return { groupId, errorCode: problem === errorCode.none ? context.broker.groups.delete(groupId) : problem }
   }),
 })

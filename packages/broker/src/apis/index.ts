@@ -31,11 +31,14 @@ import { alterConfigs } from './33-alter-configs.ts'
 import { saslAuthenticate } from './36-sasl-authenticate.ts'
 import { createPartitions } from './37-create-partitions.ts'
 import { deleteGroups } from './42-delete-groups.ts'
+import { offsetDelete } from './47-offset-delete.ts'
 import { describeTransactions } from './65-describe-transactions.ts'
 import { listTransactions } from './66-list-transactions.ts'
 import { incrementalAlterConfigs } from './44-incremental-alter-configs.ts'
 import { describeCluster } from './60-describe-cluster.ts'
 import { describeTopicPartitions } from './75-describe-topic-partitions.ts'
+import { consumerGroupHeartbeat } from './68-consumer-group-heartbeat.ts'
+import { consumerGroupDescribe } from './69-consumer-group-describe.ts'
 
 export const handlers: { readonly [A in ApiName]: Handler<A> } = {
   Produce: produce,
@@ -72,4 +75,7 @@ export const handlers: { readonly [A in ApiName]: Handler<A> } = {
   IncrementalAlterConfigs: incrementalAlterConfigs,
   DescribeCluster: describeCluster,
   DescribeTopicPartitions: describeTopicPartitions,
+  OffsetDelete: offsetDelete,
+  ConsumerGroupHeartbeat: consumerGroupHeartbeat,
+  ConsumerGroupDescribe: consumerGroupDescribe,
 }

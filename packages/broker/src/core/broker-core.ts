@@ -6,6 +6,7 @@
 import { handlers } from '../apis/index.ts'
 import { errorAnswer } from '../faults/error-answers.ts'
 import { type FaultContext, type FaultDecision, Intercepts, noVerdict } from '../faults/intercepts.ts'
+import { consumerGroupDefaults, type ConsumerGroupSettings } from '../groups/consumer-group.ts'
 import { GroupCoordinator } from '../groups/group-coordinator.ts'
 import { type CommittedPartition } from '../groups/offsets.ts'
 import { encodeBatch, type NewRecord, type StoredRecord } from '../log/record-batch.ts'
@@ -46,6 +47,8 @@ export type BrokerCoreOptions = {
   readonly autoCreateTopics?: boolean | undefined
   /** How long the first rebalance of a group waits for more members, in milliseconds. @default 0 */
   readonly rebalanceDelayMs?: number | undefined
+  /** How groups of the consumer protocol behave; what is left out has the default that stands there. */
+  readonly consumerGroups?: Partial<ConsumerGroupSettings> | undefined
   /** The longest time that a producer may ask for its transactions, in milliseconds. @default 900000 */
   readonly transactionTimeoutMsMax?: number | undefined
   /** How long the markers of a transaction come after its end, in milliseconds: until then it is ending, and whoever asks
@@ -83,11 +86,14 @@ export class BrokerCore {
     }
     let producerId = 0
     const rebalanceDelayMs = options.rebalanceDelayMs ?? 0
+    const consumerSettings = { ...consumerGroupDefaults, ...options.consumerGroups }
     const cluster = new Cluster(options.brokers, clock, new DynamicConfigs(staticConfigsOf(options)))
     const newProducerId = (): number => producerId++
     const groups = new GroupCoordinator({
       clock,
       rebalanceDelayMs,
+      consumerSettings: () => consumerSettings,
+      topics: () => cluster.topics(),
       onAssigned: (group) => {
         const memberIds = group.members.map((member) => member.memberId)
         emit({ type: 'assignment', groupId: group.id, generation: group.generation, memberIds })
@@ -315,9 +321,10 @@ export class BrokerCore {
     this.#endTurn()
   }
 
-  /** Moves a group or a transactional id to another node; what is open there stays open. */
-  moveCoordinator(key: string, nodeId: number): void {
-    this.#state.cluster.moveCoordinator(key, nodeId)
+  /** Moves a group or a transactional id to another node; what is open there stays open. The node answers 14 (COORDINATOR_LOAD_IN_PROGRESS) for
+   *  `loadingMs`. @default 0 ms. Throws a `RangeError` for a node that does not exist. */
+  moveCoordinator(key: string, nodeId: number, { loadingMs = 0 }: { readonly loadingMs?: number } = {}): void {
+    this.#state.cluster.moveCoordinator(key, nodeId, loadingMs)
     this.#state.emit({ type: 'coordinatorMoved', key, nodeId })
     this.#endTurn()
   }

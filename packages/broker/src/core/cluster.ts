@@ -53,6 +53,7 @@ export class Cluster {
   readonly #topics = new Map<string, Topic>()
   readonly #topicsById = new Map<string, Topic>()
   readonly #coordinators = new Map<string, number>()
+  readonly #loadedAtMs = new Map<string, number>()
   readonly #stopped = new Set<number>()
   readonly #coordinatorEpochs = new Map<string, number>()
 
@@ -224,15 +225,28 @@ export class Cluster {
     return heir
   }
 
-  moveCoordinator(key: string, nodeId: number): void {
+  /** For `loadingMs` the new coordinator reads what it takes over and answers 14. */
+  moveCoordinator(key: string, nodeId: number, loadingMs = 0): void {
     if (this.node(nodeId) === undefined) throw new RangeError(`node ${nodeId} does not exist`)
+    if (!(loadingMs >= 0)) throw new RangeError(`a coordinator loads for 0 ms or more, got ${loadingMs}`)
     this.#coordinators.set(key, nodeId)
     this.#coordinatorEpochs.set(key, this.coordinatorEpoch(key) + 1)
+    this.#loadedAtMs.set(key, this.#clock.monotonicMs() + loadingMs)
   }
 
   /** How often the coordinator of a group or a transactional id was moved. */
   coordinatorEpoch(key: string): number {
     return this.#coordinatorEpochs.get(key) ?? 0
+  }
+
+  /** Why `nodeId` may not answer for a group or a transactional id, or not yet; 0 if it may. */
+  coordinatorProblem(key: string, nodeId: number): ErrorCode {
+    if (this.coordinatorOf(key).nodeId !== nodeId) return errorCode.notCoordinator
+    return this.isCoordinatorLoading(key) ? errorCode.coordinatorLoadInProgress : errorCode.none
+  }
+
+  isCoordinatorLoading(key: string): boolean {
+    return (this.#loadedAtMs.get(key) ?? -Infinity) > this.#clock.monotonicMs()
   }
 
   /** Why `nodeId` may not serve the partition under the leader epoch that the client believes in; 0 if it may. */

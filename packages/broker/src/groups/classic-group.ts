@@ -20,21 +20,23 @@ import {
   type SyncAnswer,
 } from './member.ts'
 import { type GroupOptions, type JoinCommand, type MemberStamp, type SyncCommand } from './commands.ts'
+import { subscribedTopics } from './embedded-protocol.ts'
 import { Roster } from './roster.ts'
 
-export type GroupState = 'empty' | 'preparing' | 'completing' | 'stable' | 'dead'
+export type ClassicGroupState = 'empty' | 'preparing' | 'completing' | 'stable' | 'dead'
 
 /** How long a member may wait for its first join to be answered (`CLASSIC_GROUP_NEW_MEMBER_JOIN_TIMEOUT_MS`). */
 const newMemberTimeoutMs = 5 * 60 * 1000
 
 export class ClassicGroup {
+  readonly type = 'classic'
   readonly id: string
   readonly #options: GroupOptions
   readonly #roster = new Roster()
   /** Ids handed out with MEMBER_ID_REQUIRED whose owners have not come back yet. */
   readonly #pendingJoins = new Map<string, BrokerTimer>()
   readonly #pendingSyncs = new Set<string>()
-  #state: GroupState = 'empty'
+  #state: ClassicGroupState = 'empty'
   #generation = 0
   #protocolType: string | null = null
   #protocolName: string | null = null
@@ -49,7 +51,7 @@ export class ClassicGroup {
     this.#options = options
   }
 
-  get state(): GroupState {
+  get state(): ClassicGroupState {
     return this.#state
   }
 
@@ -63,6 +65,15 @@ export class ClassicGroup {
 
   get protocolName(): string | null {
     return this.#protocolName
+  }
+
+  /** Whether members want the topic, as far as anybody can tell: of consumers that say nothing it is assumed. */
+  isSubscribedTo(topic: string): boolean {
+    if (this.#roster.size === 0 || this.#protocolType !== 'consumer') return false
+    return this.members.some((member) => {
+      const topics = subscribedTopics(this.#memberForLeader(member).metadata)
+      return topics === undefined || topics.includes(topic)
+    })
   }
 
   get leaderId(): string {

@@ -62,6 +62,10 @@ export class GroupOffsets {
     return entriesOf(topics).map(({ topic, partition, stamped }) => ({ topic, partition, ...stamped.committed }))
   }
 
+  forget(topic: string, partition: number): void {
+    this.#topics.get(topic)?.delete(partition)
+  }
+
   forgetTopic(topic: string): void {
     this.#topics.delete(topic)
     for (const topics of this.#pending.values()) topics.delete(topic)

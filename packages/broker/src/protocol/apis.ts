@@ -4,6 +4,7 @@ import { compileMessage, type MessageCodec } from './codec.ts'
 import { type ApiSchema, type Decoded, type Given, type Loose } from './schema.ts'
 import { adminSchemas } from './schemas/admin.ts'
 import { clusterSchemas } from './schemas/cluster.ts'
+import { consumerGroupSchemas } from './schemas/consumer-groups.ts'
 import { groupSchemas } from './schemas/groups.ts'
 import { recordSchemas } from './schemas/records.ts'
 import { transactionSchemas } from './schemas/transactions.ts'
@@ -12,6 +13,7 @@ type Schemas = typeof recordSchemas &
   typeof groupSchemas &
   typeof clusterSchemas &
   typeof adminSchemas &
+  typeof consumerGroupSchemas &
   typeof transactionSchemas
 
 export const schemas: Schemas = {
@@ -19,6 +21,7 @@ export const schemas: Schemas = {
   ...groupSchemas,
   ...clusterSchemas,
   ...adminSchemas,
+  ...consumerGroupSchemas,
   ...transactionSchemas,
 }
 

@@ -6,7 +6,7 @@ import { errorCode, type ErrorCode } from '../protocol/error-code.ts'
 /** Why this node may not answer for the transactional id; 0 if it may. */
 export function coordinatorProblem(transactionalId: string, { broker, nodeId }: HandlerContext): ErrorCode {
   if (transactionalId === '') return errorCode.invalidRequest
-  return broker.cluster.coordinatorOf(transactionalId).nodeId === nodeId ? errorCode.none : errorCode.notCoordinator
+  return broker.cluster.coordinatorProblem(transactionalId, nodeId)
 }
 
 /** Before `fencedVersion` of an API its clients know a fenced producer only as an invalid epoch (KIP-588). */

@@ -1,0 +1,35 @@
+/** What consumers write into the opaque bytes of the classic protocol: the topics they want, the partitions they got. The
+ *  coordinator needs it in two places only: which topics a group wants, and showing assignments to a test. */
+
+import { WireReader, WireWriter } from '../protocol/wire.ts'
+
+/** Topics of a subscription; undefined if the bytes are none. All versions begin alike. */
+export function subscribedTopics(metadata: Buffer): readonly string[] | undefined {
+  try {
+    const reader = new WireReader(metadata)
+    const version = reader.int16()
+    if (version < 0) return undefined
+    const topics: string[] = []
+    for (let left = reader.int32(); left > 0; left--) topics.push(reader.utf8(reader.int16()))
+    return topics
+  } catch {
+    return undefined
+  }
+}
+
+/** An assignment in version 0, without user data. */
+export function encodeAssignment(
+  topics: readonly { readonly topic: string; readonly partitions: Iterable<number> }[],
+): Buffer {
+  const writer = new WireWriter()
+  writer.int16(0)
+  writer.int32(topics.length)
+  for (const { topic, partitions } of topics) {
+    writer.string(topic, false)
+    const indexes = [...partitions]
+    writer.int32(indexes.length)
+    for (const index of indexes) writer.int32(index)
+  }
+  writer.int32(-1)
+  return Buffer.from(writer.result())
+}
