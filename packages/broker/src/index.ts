@@ -22,7 +22,7 @@ export { type GroupView } from './core/group-view.ts'
 export { type TransactionView } from './core/transaction-view.ts'
 export { type ConsumerGroupSettings } from './groups/consumer-group.ts'
 export { type CommittedPartition } from './groups/offsets.ts'
-export { type NewRecord, type RecordHeader, type StoredRecord } from './log/record-batch.ts'
+export { type NewRecord, type RecordHeader, type StoredRecord } from './log/records.ts'
 /** The fault primitive. */
 export { type FaultContext, type FaultDecision } from './faults/intercepts.ts'
 /** The APIs that are served, and the types of their messages. */

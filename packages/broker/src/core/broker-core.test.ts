@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 
-import { encodeBatch, type NewRecord } from '../log/record-batch.ts'
+import { encodeBatch } from '../log/record-batch.ts'
+import { type NewRecord } from '../log/records.ts'
 import { type DecodedResponse, type GivenRequest } from '../protocol/apis.ts'
 import { errorCode } from '../protocol/error-code.ts'
 import { VirtualClock } from '../testing/virtual-clock.ts'

@@ -9,7 +9,9 @@ import { type FaultContext, type FaultDecision, Intercepts, noVerdict } from '..
 import { consumerGroupDefaults, type ConsumerGroupSettings } from '../groups/consumer-group.ts'
 import { GroupCoordinator } from '../groups/group-coordinator.ts'
 import { type CommittedPartition } from '../groups/offsets.ts'
-import { encodeBatch, type NewRecord, type StoredRecord } from '../log/record-batch.ts'
+import { logSettings } from '../log/log-settings.ts'
+import { encodeBatch } from '../log/record-batch.ts'
+import { type NewRecord, type StoredRecord } from '../log/records.ts'
 import {
   type ApiName,
   apiNames,
@@ -277,7 +279,7 @@ export class BrokerCore {
     return this.#state.cluster.topics()
   }
 
-  /** Records of uncompressed batches; control batches are left out. */
+  /** Records as they are read; control batches are left out. */
   records(topic: string, partition: number): StoredRecord[] {
     return this.#partition(topic, partition).log.records()
   }
@@ -288,9 +290,10 @@ export class BrokerCore {
 
   /** Writes records as a producer without idempotence would, past all faults. Returns the offset of the first. */
   append(topic: string, partition: number, records: readonly NewRecord[]): number {
-    const { log, leaderEpoch } = this.#partition(topic, partition)
-    const batch = encodeBatch(records, { nowMs: Math.trunc(this.#state.clock.epochMs()) })
-    const baseOffset = log.appendTrusted(batch, leaderEpoch)
+    const { topic: owner, log, leaderEpoch } = this.#partition(topic, partition)
+    const nowMs = Math.trunc(this.#state.clock.epochMs())
+    const settings = logSettings((name) => this.#state.cluster.topicSetting(owner, name))
+    const baseOffset = log.appendTrusted(encodeBatch(records, { nowMs }), leaderEpoch, { settings, nowMs })
     this.#state.emit({ type: 'append', topic, partition, endOffset: log.endOffset })
     this.#endTurn()
     return baseOffset

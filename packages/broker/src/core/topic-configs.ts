@@ -1,8 +1,7 @@
 /** The configuration of topics: Kafka's names, defaults, types and bounds.
  *
- *  Most entries are only kept and shown. Those that change what this broker does are read through `topicRules`. */
+ *  Most entries are only kept and shown. Those that change what this broker does are read through `log/log-settings.ts`. */
 
-import { type BatchRules } from '../log/batch-rules.ts'
 import { errorCode, Refusal } from '../protocol/error-code.ts'
 import { type ConfigDefinition, parseConfig } from './config-definition.ts'
 
@@ -108,14 +107,4 @@ export function checkTopicConfigs(given: ReadonlyMap<string, string | null>): Ma
 
 function refused(message: string): Refusal {
   return new Refusal(errorCode.invalidConfig, message)
-}
-
-/** What a topic's settings mean for its records. `valueOf` tells the value that is in force. */
-export function topicRules(valueOf: (name: string) => string): BatchRules {
-  return {
-    messageBytesMax: Number(valueOf('max.message.bytes')),
-    timestampAheadMsMax: Number(valueOf('message.timestamp.after.max.ms')),
-    usesAppendTime: valueOf('message.timestamp.type') === 'LogAppendTime',
-    isCompacted: valueOf('cleanup.policy').split(',').includes('compact'),
-  }
 }

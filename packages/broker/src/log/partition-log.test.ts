@@ -2,17 +2,17 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 
 import { errorCode, Refusal } from '../protocol/error-code.ts'
-import { type BatchRules } from './batch-rules.ts'
+import { topicConfigDefinitions } from '../core/topic-configs.ts'
+import { type LogSettings, logSettings } from './log-settings.ts'
 import { crc32c } from './crc32c.ts'
 import { type Marker, PartitionLog, type ReadLimits } from './partition-log.ts'
-import { type BatchOptions, encodeBatch, type NewRecord, readBatchHeader } from './record-batch.ts'
+import { type BatchOptions, encodeBatch, hasValidChecksum, readBatchHeader, withCodec } from './record-batch.ts'
+import { type NewRecord } from './records.ts'
 
 const nowMs = 1_700_000_000_000
-const rules: BatchRules = {
+const rules: LogSettings = {
+  ...logSettings((name) => topicConfigDefinitions.get(name)?.value ?? ''),
   messageBytesMax: 10_000,
-  timestampAheadMsMax: 3_600_000,
-  usesAppendTime: false,
-  isCompacted: false,
 }
 const everything: ReadLimits = { bytesMax: 1_000_000, atLeastOneBatch: true, before: Infinity }
 
@@ -55,8 +55,13 @@ test('appending writes base offset and leader epoch and leaves every other byte 
 })
 
 describe('a batch is refused', () => {
-  const append = (records: Buffer | null, changed: Partial<BatchRules> = {}): number | undefined =>
+  const append = (records: Buffer | null, changed: Partial<LogSettings> = {}): number | undefined =>
     refusalOf(() => new PartitionLog().append(records, { ...rules, ...changed }, 0, nowMs))
+  const at = (...timestamps: number[]): Buffer =>
+    encodeBatch(
+      timestamps.map((timestampMs) => ({ timestampMs })),
+      { nowMs },
+    )
 
   test('when a bit of it flipped', () => {
     const flipped = batch(1)
@@ -67,19 +72,93 @@ describe('a batch is refused', () => {
   test('when it is cut off', () => expect(append(batch(1).subarray(0, -1))).toBe(errorCode.invalidRecord))
   test('when it is larger than the topic takes', () =>
     expect(append(batch(9), { messageBytesMax: 100 })).toBe(errorCode.messageTooLarge))
+  test('when it is larger than the topic takes under the codec of the topic', () => {
+    const packed = encodeBatch([{ value: 'v'.repeat(1_000) }], { nowMs, codecNumber: 1 })
+    expect(append(packed, { messageBytesMax: 500 })).toBeUndefined()
+    expect(append(packed, { messageBytesMax: 500, codecNumber: 0 })).toBe(errorCode.messageTooLarge)
+  })
   test('when there is none', () => {
     expect(append(null)).toBe(errorCode.invalidRecord)
     expect(append(Buffer.alloc(0))).toBe(errorCode.invalidRecord)
   })
-  test('when there are two', () => expect(append(Buffer.concat([batch(1), batch(1)]))).toBe(errorCode.invalidRecord))
+  test('when there are two, but not for a piece of a second one', () => {
+    expect(append(Buffer.concat([batch(1), batch(1)]))).toBe(errorCode.invalidRecord)
+    expect(append(Buffer.concat([batch(1), batch(1).subarray(0, 30)]))).toBeUndefined()
+  })
+  test('when its format is older, and when there is no such format', () => {
+    const withMagic = (magic: number): Buffer => {
+      const changed = batch(1)
+      changed.writeInt8(magic, 16)
+      return changed
+    }
+    expect(append(withMagic(1))).toBe(errorCode.invalidRecord)
+    expect(append(withMagic(3))).toBe(errorCode.corruptMessage)
+  })
+  test('when it does not begin at 0', () => expect(append(batch(1, { baseOffset: 5 }))).toBe(errorCode.invalidRecord))
   test('when a client writes a control batch', () =>
     expect(append(batch(1, { isControl: true }))).toBe(errorCode.invalidRecord))
   test('when its count does not fill its offsets', () =>
     expect(append(batch(2, { lastOffsetDelta: 5 }))).toBe(errorCode.invalidRecord))
-  test('when its time is far ahead', () =>
-    expect(append(batch(1, { nowMs: nowMs + 3_600_001 }))).toBe(errorCode.invalidTimestamp))
-  test('when a compacted topic would get a record without a key', () =>
-    expect(append(encodeBatch([{ value: 'v' }], { nowMs }), { isCompacted: true })).toBe(errorCode.invalidRecord))
+  test('when an idempotent producer names no sequence', () =>
+    expect(append(batch(1, { producerId: 5, producerEpoch: 0 }))).toBe(errorCode.invalidRecord))
+  test('when its time is far ahead or far behind, unless the time of appending counts', () => {
+    expect(append(at(nowMs + 3_600_000))).toBeUndefined()
+    expect(append(at(nowMs, nowMs + 3_600_001))).toBe(errorCode.invalidTimestamp)
+    expect(append(at(nowMs - 1_000, nowMs), { timestampBehindMsMax: 1_000 })).toBeUndefined()
+    expect(append(at(nowMs - 1_001, nowMs), { timestampBehindMsMax: 1_000 })).toBe(errorCode.invalidTimestamp)
+    expect(append(at(nowMs + 3_600_001), { usesAppendTime: true })).toBeUndefined()
+  })
+  test('when a compacted topic would get records without a key: which of them is told, whatever the codec', () => {
+    for (const codecNumber of [0, 1, 2, 3, 4]) {
+      const sent = encodeBatch([{ key: 'k' }, { value: 'v' }, { key: '' }, {}], { nowMs, codecNumber })
+      const blamed = { code: errorCode.invalidRecord, recordErrors: [{ batchIndex: 1 }, { batchIndex: 3 }] }
+      const settings = { ...rules, isCompacted: true }
+      expect(() => new PartitionLog().append(sent, settings, 0, nowMs)).toThrow(
+        expect.objectContaining({
+          code: blamed.code,
+          recordErrors: blamed.recordErrors.map((each) => expect.objectContaining(each) as object),
+        }),
+      )
+    }
+  })
+  test('when its records are not what its codec makes', () => {
+    const nonsense = withCodec(batch(1), Buffer.from('nonsense'), 0)
+    expect(append(nonsense)).toBe(errorCode.invalidRecord)
+    nonsense.writeInt16BE(1, 21)
+    expect(append(withChecksum(nonsense))).toBe(errorCode.unknownServerError)
+  })
+})
+
+function withChecksum(changed: Buffer): Buffer {
+  changed.writeUInt32BE(crc32c(changed, 21), 17)
+  return changed
+}
+
+describe('a topic with a codec of its own', () => {
+  test.each([0, 1, 2, 3, 4])(
+    'stores under codec %i whatever came, and leaves alone what has it already',
+    (codecNumber) => {
+      const log = new PartitionLog()
+      const settings = { ...rules, codecNumber }
+      for (const sent of [0, 1, 2, 3, 4]) log.append(batch(3, { codecNumber: sent }), settings, 0, nowMs)
+      const headers = log.read(0, everything).map((bytes) => readBatchHeader(bytes))
+      expect(headers.map((header) => header?.codecNumber)).toEqual(Array.from({ length: 5 }, () => codecNumber))
+      expect(log.read(0, everything).every(hasValidChecksum)).toBe(true)
+      expect(log.records().map(({ value }) => String(value))).toEqual(
+        Array.from({ length: 15 }, (_, index) => `v${index % 3}`),
+      )
+    },
+  )
+})
+
+test('the newest time in the header is that of the records, whatever the producer wrote there', () => {
+  const log = new PartitionLog()
+  const sent = encodeBatch([{ timestampMs: nowMs }], { nowMs })
+  sent.writeBigInt64BE(BigInt(nowMs + 9_000_000), 35)
+  log.append(withChecksum(sent), rules, 0, nowMs)
+  const [stored] = log.read(0, everything)
+  expect(readBatchHeader(stored as Buffer)?.maxTimestampMs).toBe(nowMs)
+  expect(hasValidChecksum(stored as Buffer)).toBe(true)
 })
 
 describe('an idempotent producer', () => {
@@ -139,6 +218,14 @@ describe('reading', () => {
     expect(log.read(0, { ...everything, bytesMax: bytes + 5 }).map((piece) => piece.length)).toEqual([bytes, 5])
   })
 
+  test('ends with the segment: a batch more than segment.ms newer than the first begins another', () => {
+    const log = new PartitionLog()
+    const settings = { ...rules, segmentMs: 1_000 }
+    const times = [0, 500, 1_000, 1_001, 3_000, 2_500]
+    for (const time of times) log.append(encodeBatch([{ timestampMs: nowMs + time }], { nowMs }), settings, 0, nowMs)
+    expect(times.map((_, offset) => log.read(offset, everything).length)).toEqual([3, 2, 1, 1, 2, 1])
+  })
+
   test('a marker takes an offset and has no record', () => {
     const log = new PartitionLog()
     log.append(batch(2), rules, 0, nowMs)
@@ -195,6 +282,32 @@ test('a time finds the first record at or after it', () => {
   expect(log.findTimestamp(31, log.endOffset)).toEqual({ offset: 3, timestampMs: 40 })
   expect(log.findTimestamp(41, log.endOffset)).toBeUndefined()
   expect(log.newestTimestamp()).toEqual({ offset: 3, timestampMs: 40 })
+})
+
+test('a time is found inside compressed batches', () => {
+  const records = [10, 30, 20].map((timestampMs) => ({ value: 'v', timestampMs }))
+  for (const codecNumber of [1, 2, 3, 4]) {
+    const log = new PartitionLog()
+    log.append(encodeBatch(records, { nowMs, codecNumber }), rules, 0, nowMs)
+    expect(log.findTimestamp(11, log.endOffset)).toEqual({ offset: 1, timestampMs: 30 })
+    expect(log.newestTimestamp()).toEqual({ offset: 1, timestampMs: 30 })
+  }
+})
+
+test('the newest time is told even when the log starts behind it, in the same batch', () => {
+  const log = new PartitionLog()
+  log.append(
+    encodeBatch(
+      [10, 30, 20].map((timestampMs) => ({ timestampMs })),
+      { nowMs },
+    ),
+    rules,
+    0,
+    nowMs,
+  )
+  log.deleteBefore(2)
+  expect(log.newestTimestamp()).toEqual({ offset: 1, timestampMs: 30 })
+  expect(log.findTimestamp(0, log.endOffset)).toEqual({ offset: 2, timestampMs: 20 })
 })
 
 test("where the time of appending counts, it is every record's time: told, read back, found and kept by compaction", () => {

@@ -4,23 +4,28 @@
  *  for data registers a listener. There is one replica, so the high watermark is always the log end. */
 
 import { errorCode, Refusal } from '../protocol/error-code.ts'
-import { type BatchRules, checkBatch } from './batch-rules.ts'
+import { batchOf, type CheckedBatch, checkBatch, LogRefusal } from './batch-rules.ts'
+import { type LogSettings } from './log-settings.ts'
 import { ProducerStates } from './producer-state.ts'
 import {
   type BatchHeader,
   controlRecord,
   encodeBatch,
   readBatchHeader,
-  readRecords,
-  stampAppendTime,
+  recordsOf,
   stampBatch,
-  type StoredRecord,
+  stampTime,
+  withCodec,
 } from './record-batch.ts'
+import { type StoredRecord } from './records.ts'
+import { type SegmentCut, SegmentCutter } from './segments.ts'
 
 export type StoredBatch = {
   readonly bytes: Buffer
   readonly header: BatchHeader
   readonly lastOffset: number
+  /** Batches of one segment have the same number; a later one has a higher. */
+  readonly segment: number
 }
 
 export type Appended = { readonly baseOffset: number; readonly logAppendTimeMs: number; readonly isDuplicate: boolean }
@@ -40,6 +45,8 @@ export type AbortedTransaction = {
   readonly lastOffset: number
 }
 
+export type FoundTime = { readonly offset: number; readonly timestampMs: number }
+
 export type ReadLimits = {
   readonly bytesMax: number
   /** Give the first batch whole even if it is larger than `bytesMax`, so that a reader always gets on. */
@@ -57,6 +64,7 @@ export class PartitionLog {
   readonly #epochs: { readonly epoch: number; readonly startOffset: number }[] = [{ epoch: 0, startOffset: 0 }]
   readonly #openTransactions = new Map<number, number>()
   readonly #aborted: AbortedTransaction[] = []
+  readonly #segments = new SegmentCutter()
   readonly #listeners = new Set<() => void>()
 
   get startOffset(): number {
@@ -104,39 +112,40 @@ export class PartitionLog {
   }
 
   /** Appends the one batch of a produce request. Throws a `Refusal` for everything that Kafka refuses. */
-  append(records: Buffer | null, rules: BatchRules, leaderEpoch: number, nowMs: number): Appended {
-    const header = checkBatch(records, rules, nowMs)
-    const duplicate = this.#producers.check(header, rules.transactionsStartAtZero === true)
+  append(records: Buffer | null, settings: LogSettings, leaderEpoch: number, nowMs: number): Appended {
+    const batch = batchOf(records)
+    const checked = checkBatch(batch, settings, nowMs)
+    const { header } = checked
+    const duplicate = this.#producers.check(header, settings.transactionsStartAtZero === true)
     if (duplicate !== undefined) {
       return { baseOffset: duplicate.baseOffset, logAppendTimeMs: duplicate.maxTimestampMs, isDuplicate: true }
     }
     if (!header.isTransactional && this.#openTransactions.has(header.producerId)) {
-      throw new Refusal(
+      throw new LogRefusal(
         errorCode.invalidTxnState,
         `producer ${header.producerId} has an open transaction here and sent a batch outside of it`,
       )
     }
-    // A copy, because the caller may send the same bytes again and the broker is about to write into them.
-    const bytes = Buffer.from(records as Buffer)
-    if (rules.usesAppendTime) stampAppendTime(bytes, nowMs)
-    const baseOffset = this.#store(bytes, leaderEpoch)
+    const baseOffset = this.#store(storable(batch, checked, settings, nowMs), leaderEpoch, { settings, nowMs })
     this.notify()
-    return { baseOffset, logAppendTimeMs: rules.usesAppendTime ? nowMs : -1, isDuplicate: false }
+    return { baseOffset, logAppendTimeMs: settings.usesAppendTime ? nowMs : -1, isDuplicate: false }
   }
 
   /** Appends records past all rules: for tests, and for what the broker writes itself. */
-  appendTrusted(batch: Buffer, leaderEpoch: number): number {
-    const baseOffset = this.#store(Buffer.from(batch), leaderEpoch)
+  appendTrusted(batch: Buffer, leaderEpoch: number, cut?: SegmentCut): number {
+    const baseOffset = this.#store(Buffer.from(batch), leaderEpoch, cut)
     this.notify()
     return baseOffset
   }
 
-  #store(bytes: Buffer, leaderEpoch: number): number {
+  /** `cut` says where a new segment begins; without it the batch goes to the newest one. */
+  #store(bytes: Buffer, leaderEpoch: number, cut?: SegmentCut): number {
     const baseOffset = this.#endOffset
     stampBatch(bytes, baseOffset, leaderEpoch)
     const header = readBatchHeader(bytes) as BatchHeader
     const lastOffset = baseOffset + header.lastOffsetDelta
-    this.#batches.push({ bytes, header, lastOffset })
+    const segment = this.#segments.take(header, cut)
+    this.#batches.push({ bytes, header, lastOffset, segment })
     this.#endOffset = lastOffset + 1
     this.#sizeBytes += bytes.length
     this.#producers.remember(header, baseOffset)
@@ -162,13 +171,16 @@ export class PartitionLog {
     return baseOffset
   }
 
-  /** Bytes from the batch that holds `offset` on. The last batch may be cut off, as Kafka's are. */
+  /** Bytes from the batch that holds `offset` on, to the end of its segment. The last batch may be cut off; both as in
+   *  Kafka. */
   read(offset: number, limits: ReadLimits): Buffer[] {
     const pieces: Buffer[] = []
     let left = limits.bytesMax
-    for (let index = this.#indexOf(offset); index < this.#batches.length; index++) {
+    const from = this.#indexOf(offset)
+    const segment = this.#batches[from]?.segment
+    for (let index = from; index < this.#batches.length; index++) {
       const batch = this.#batches[index] as StoredBatch
-      if (batch.header.baseOffset >= limits.before) break
+      if (batch.header.baseOffset >= limits.before || batch.segment !== segment) break
       const isFirst = pieces.length === 0
       if (batch.bytes.length <= left || (isFirst && limits.atLeastOneBatch)) {
         pieces.push(batch.bytes)
@@ -218,26 +230,30 @@ export class PartitionLog {
     return this.#epochs.findLast((entry) => entry.startOffset <= offset)?.epoch ?? -1
   }
 
-  /** First record at or after a time. Inside a compressed batch the answer is its first offset: a client skips what is older. */
-  findTimestamp(
-    timestampMs: number,
-    before: number,
-  ): { readonly offset: number; readonly timestampMs: number } | undefined {
-    for (const batch of this.#batches) {
-      if (batch.header.baseOffset >= before) return undefined
-      if (batch.header.isControl || batch.header.maxTimestampMs < timestampMs) continue
-      const records = readRecords(batch.bytes)
-      const found = records?.find((record) => record.timestampMs >= timestampMs && record.offset >= this.#startOffset)
-      if (found !== undefined) return { offset: found.offset, timestampMs: found.timestampMs }
-      if (records === undefined) return { offset: batch.header.baseOffset, timestampMs: batch.header.maxTimestampMs }
-    }
-    return undefined
+  /** First record at or after a time. In a batch that cannot be opened the answer is its first offset: a client skips what
+   *  is older. */
+  findTimestamp(timestampMs: number, before: number): FoundTime | undefined {
+    return this.#find(timestampMs, { from: this.#startOffset, before })
   }
 
-  /** The record with the largest timestamp: what ListOffsets answers to −3. */
-  newestTimestamp(): { readonly offset: number; readonly timestampMs: number } | undefined {
-    const maxTimestampMs = Math.max(-1, ...this.#batches.map((batch) => batch.header.maxTimestampMs))
-    return maxTimestampMs < 0 ? undefined : this.findTimestamp(maxTimestampMs, this.#endOffset)
+  /** The record with the largest timestamp, also one below the log start whose batch is still there: what Kafka answers to
+   *  −3. */
+  newestTimestamp(): FoundTime | undefined {
+    let newestMs = -Infinity
+    for (const { header } of this.#batches) if (!header.isControl) newestMs = Math.max(newestMs, header.maxTimestampMs)
+    return this.#find(newestMs, { from: 0, before: this.#endOffset })
+  }
+
+  #find(timestampMs: number, within: { readonly from: number; readonly before: number }): FoundTime | undefined {
+    for (const { bytes, header } of this.#batches) {
+      if (header.baseOffset >= within.before) return undefined
+      if (header.isControl || header.maxTimestampMs < timestampMs) continue
+      const records = recordsOf(bytes, header)
+      if (records === undefined) return { offset: header.baseOffset, timestampMs: header.maxTimestampMs }
+      const found = records.find((record) => record.timestampMs >= timestampMs && record.offset >= within.from)
+      if (found !== undefined) return { offset: found.offset, timestampMs: found.timestampMs }
+    }
+    return undefined
   }
 
   /** Moves the log start up, as DeleteRecords and retention do; whole batches below it go. */
@@ -246,11 +262,11 @@ export class PartitionLog {
     this.#replace(this.#batches.filter((batch) => batch.lastOffset >= this.#startOffset))
   }
 
-  /** Takes single records out and keeps every other offset, as compaction does; compressed batches stay as they are. */
+  /** Takes single records out and keeps every other offset, as compaction does. */
   compactAway(offsets: ReadonlySet<number>): void {
     this.#replace(
       this.#batches.flatMap((batch) => {
-        const records = batch.header.isControl ? undefined : readRecords(batch.bytes)
+        const records = batch.header.isControl ? undefined : recordsOf(batch.bytes, batch.header)
         if (records === undefined || !records.some((record) => offsets.has(record.offset))) return [batch]
         const kept = records.filter((record) => !offsets.has(record.offset))
         return kept.length === 0 ? [] : [rewritten(batch, kept)]
@@ -264,23 +280,41 @@ export class PartitionLog {
     this.notify()
   }
 
-  /** What a test wants to see: the records of uncompressed batches, control batches left out. */
+  /** What a test wants to see: the records, control batches left out. */
   records(): StoredRecord[] {
     return this.#batches
       .filter((batch) => !batch.header.isControl)
-      .flatMap((batch) => readRecords(batch.bytes) ?? [])
+      .flatMap(({ bytes, header }) => recordsOf(bytes, header) ?? [])
       .filter((record) => record.offset >= this.#startOffset)
   }
 }
 
+/** The bytes to keep: a copy, because the caller may send the same ones again and the broker is about to write into them. */
+function storable(batch: Buffer, checked: CheckedBatch, settings: LogSettings, nowMs: number): Buffer {
+  const { codecNumber = checked.header.codecNumber, messageBytesMax, usesAppendTime } = settings
+  const isKept = codecNumber === checked.header.codecNumber
+  const bytes = isKept ? Buffer.from(batch) : withCodec(batch, checked.opened, codecNumber)
+  if (bytes.length > messageBytesMax) {
+    throw new Refusal(
+      errorCode.messageTooLarge,
+      `under the codec of the topic the batch has ${bytes.length} bytes, the topic takes ${messageBytesMax}`,
+    )
+  }
+  stampTime(bytes, {
+    isAppendTime: usesAppendTime,
+    maxTimestampMs: usesAppendTime ? nowMs : checked.maxTimestampMs,
+  })
+  return bytes
+}
+
 function rewritten(batch: StoredBatch, kept: readonly StoredRecord[]): StoredBatch {
-  const { header } = batch
+  const { header, lastOffset, segment } = batch
   const bytes = encodeBatch(kept, {
     ...header,
     nowMs: header.baseTimestampMs,
     offsetDeltas: kept.map((record) => record.offset - header.baseOffset),
   })
-  if (header.usesAppendTime) stampAppendTime(bytes, header.maxTimestampMs)
+  if (header.usesAppendTime) stampTime(bytes, { isAppendTime: true, maxTimestampMs: header.maxTimestampMs })
   stampBatch(bytes, header.baseOffset, header.leaderEpoch)
-  return { bytes, header: readBatchHeader(bytes) as BatchHeader, lastOffset: batch.lastOffset }
+  return { bytes, header: readBatchHeader(bytes) as BatchHeader, lastOffset, segment }
 }

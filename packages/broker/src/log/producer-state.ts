@@ -4,7 +4,8 @@
  *  may start at any sequence, because its history may have been deleted. A transaction of version 2 (KIP-890) may not,
  *  and no transaction may start behind a batch that its coordinator was asked about before. */
 
-import { errorCode, Refusal } from '../protocol/error-code.ts'
+import { errorCode } from '../protocol/error-code.ts'
+import { LogRefusal } from './batch-rules.ts'
 import { type BatchHeader } from './record-batch.ts'
 
 /** Kafka's `NUM_BATCHES_TO_RETAIN`, which is also the most requests an idempotent producer may have in flight. */
@@ -51,7 +52,7 @@ export class ProducerStates {
       return undefined
     }
     if (batch.producerEpoch < producer.epoch) {
-      throw new Refusal(
+      throw new LogRefusal(
         errorCode.invalidProducerEpoch,
         `producer ${batch.producerId} has epoch ${producer.epoch}, got ${batch.producerEpoch}`,
       )
@@ -107,8 +108,8 @@ function lastSequenceOf(batch: BatchHeader): number {
   return last > sequenceMax ? last - sequenceMax - 1 : last
 }
 
-function outOfOrder(batch: BatchHeader, expected: number): Refusal {
-  return new Refusal(
+function outOfOrder(batch: BatchHeader, expected: number): LogRefusal {
+  return new LogRefusal(
     errorCode.outOfOrderSequenceNumber,
     `producer ${batch.producerId} must go on with sequence ${expected}, got ${batch.baseSequence}`,
   )
