@@ -8,6 +8,9 @@ import { classicStaticRows } from './classic-static.ts'
 import { clusterRows } from './cluster.ts'
 import { frameRows } from './frames.ts'
 import { groupListingRows } from './group-listing.ts'
+import { saslRows } from './sasl.ts'
+import { saslSessionRows } from './sasl-sessions.ts'
+import { serverRows } from './server.ts'
 
 export const rows: readonly Row[] = [
   ...classicJoinRows,
@@ -17,4 +20,7 @@ export const rows: readonly Row[] = [
   ...clusterRows,
   ...frameRows,
   ...groupListingRows,
+  ...saslRows,
+  ...saslSessionRows,
+  ...serverRows,
 ]
