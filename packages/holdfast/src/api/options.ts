@@ -67,7 +67,8 @@ export type AppOptions = {
   /** Whether records of transactions that are not committed are seen. @default 'readCommitted' */
   readonly isolationLevel?: 'readCommitted' | 'readUncommitted' | undefined
 
-  /** How long a sent record may wait for others to share its batch. 0 to 10 s. @default '5ms' */
+  /** How long a sent record may wait for others to share its batch, while others are under way; the first record of a
+   *  producer at rest leaves at once, with whatever is sent in the same turn. 0 to 10 s. @default '5ms' */
   readonly linger?: Duration | undefined
   /** Bytes of one sent batch; a larger record travels alone. 1 KiB to `unsentBytes`. @default 1_048_576 */
   readonly batchBytes?: number | undefined

@@ -1,17 +1,39 @@
 import { expect, test } from 'vitest'
 import { sending, setUp } from './producer-rig.fixture.ts'
 
-test('records that come within the linger time leave in one batch, in order', () => {
-  const world = setUp()
+test('a record that finds the producer at rest leaves at once, with what comes in the same turn', () => {
+  const world = setUp({ 2: 2 })
   world.identify()
   world.add('a b')
-  world.go(4)
-  world.add('c')
+  world.add('x', 2)
   expect(world.onTheWire()).toEqual([])
-  world.go(5)
+  world.go(0)
+  expect(world.onTheWire()).toEqual(['ab@1:0', 'x@1:0'])
+})
+
+test('who awaits each of his records never waits for the linger time', () => {
+  const world = setUp()
+  world.identify()
+  for (const [at, name] of ['a', 'b', 'c'].entries()) {
+    world.add(name)
+    world.go(at)
+    expect(world.onTheWire()).toEqual([`${name}@1:${at}`])
+    world.answer()
+  }
+})
+
+test('records that come while others are under way leave in one batch, in order, when the linger time is over', () => {
+  const world = sending('z')
+  world.go(10)
+  world.add('a b', 1)
+  world.go(14)
+  world.answer()
+  world.add('c', 1)
+  expect(world.onTheWire()).toEqual([])
+  world.go(15)
   expect(world.onTheWire()).toEqual(['abc@1:0'])
   world.answer(0, 40)
-  expect(world.stored).toEqual([
+  expect(world.stored.slice(1)).toEqual([
     ['a', 40],
     ['b', 41],
     ['c', 42],
@@ -37,12 +59,15 @@ test('a record larger than a batch leaves alone', () => {
 })
 
 test('one request carries the batches of all partitions that a node leads, due or not', () => {
-  const world = setUp({ 2: 2 })
+  const world = setUp({ 2: 2, 3: 2 })
   world.identify()
+  world.add('z', 3)
+  world.go(0)
   world.add('a', 0)
   world.add('x', 2)
   world.go(4)
   world.add('b', 1)
+  world.answer()
   world.go(5)
   expect(world.onTheWire()).toEqual(['a@1:0 b@1:0', 'x@1:0'])
   expect(world.requests.map(({ nodeId }) => nodeId)).toEqual([1, 2])

@@ -53,6 +53,9 @@ export class ProducerFlow<R extends FlowRecord> {
   readonly #busy = new Set<ProducerLane<R>>()
   #identity: Identity | undefined
   #isIdentifying = false
+  /** Nothing was under way when the oldest record came: it has no company to wait for but what comes in the same turn, so
+   *  that a caller who awaits each of his sends never waits for the linger time. */
+  #isRested = true
   /** Why nothing is accepted any more. */
   #end: string | undefined
 
@@ -105,11 +108,13 @@ export class ProducerFlow<R extends FlowRecord> {
       return
     }
     if (this.#lacksIdentity(lane)) this.#identify(effects)
-    const hasOpened = lane.add(record, nowMs, this.#rules)
+    if (this.#busy.size === 0) this.#isRested = true
+    const lingerUntilMs = this.#isRested ? nowMs : nowMs + this.#rules.lingerMs
+    const hasOpened = lane.add(record, lingerUntilMs, this.#rules.batchBytesMax)
     if (!hasOpened) return
     this.#busy.add(lane)
     if (lane.closed.length > 0 && !lane.isOnTheWire) this.#sendDue(nowMs, effects)
-    effects.wakeAt(Math.min(nowMs + this.#rules.lingerMs, record.deadlineMs))
+    effects.wakeAt(Math.min(lingerUntilMs, record.deadlineMs))
   }
 
   #laneOf(topic: string, partition: number): ProducerLane<R> {
@@ -135,6 +140,7 @@ export class ProducerFlow<R extends FlowRecord> {
         effects.refreshMetadata(`${lane.topic}/${lane.partition} has no leader`)
       }
     }
+    if (dueNodes.size > 0) this.#isRested = false
     for (const dueNode of dueNodes) {
       const lanes = ready.filter(({ nodeId }) => nodeId === dueNode).map(({ lane }) => lane)
       this.#sendTogether(dueNode, lanes, effects)

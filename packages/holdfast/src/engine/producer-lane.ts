@@ -68,15 +68,15 @@ export class ProducerLane<R extends FlowRecord> {
 
   /** Takes the record into the open batch, or into a new one when that would grow beyond `batchBytesMax`. A record that
    *  is larger by itself gets a batch of its own. Tells whether a batch was opened. */
-  add(record: R, nowMs: number, rules: { readonly lingerMs: number; readonly batchBytesMax: number }): boolean {
+  add(record: R, lingerUntilMs: number, batchBytesMax: number): boolean {
     const { open } = this
-    if (open !== undefined && open.sizeInBytes + record.sizeInBytes <= rules.batchBytesMax) {
+    if (open !== undefined && open.sizeInBytes + record.sizeInBytes <= batchBytesMax) {
       open.records.push(record)
       open.sizeInBytes += record.sizeInBytes
       return false
     }
     if (open !== undefined) this.closed.push(open)
-    this.open = new ProducerBatch(this, [record], nowMs + rules.lingerMs)
+    this.open = new ProducerBatch(this, [record], lingerUntilMs)
     return true
   }
 
