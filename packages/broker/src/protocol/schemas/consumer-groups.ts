@@ -1,10 +1,5 @@
 /** Wire layout of the consumer protocol of KIP-848 and of OffsetDelete. Notation: `../schema.ts`. */
 
-const ownedPartitions = { topicId: 'uuid', partitions: 'int32[]' } as const
-const describedAssignment = {
-  topicPartitions: ['array', { topicId: 'uuid', topicName: 'string', partitions: 'int32[]' }],
-} as const
-
 export const consumerGroupSchemas = {
   OffsetDelete: {
     key: 47,
@@ -35,7 +30,7 @@ export const consumerGroupSchemas = {
       subscribedTopicNames: 'string[]? = null',
       subscribedTopicRegex: 'string? 1+ = null',
       serverAssignor: 'string? = null',
-      topicPartitions: ['array? = null', ownedPartitions],
+      topicPartitions: ['array? = null', { topicId: 'uuid', partitions: 'int32[]' }],
     },
     response: {
       throttleTimeMs: 'int32 = 0',
@@ -44,7 +39,7 @@ export const consumerGroupSchemas = {
       memberId: 'string? = null',
       memberEpoch: 'int32 = 0',
       heartbeatIntervalMs: 'int32 = 0',
-      assignment: ['struct? = null', { topicPartitions: ['array', ownedPartitions] }],
+      assignment: ['struct? = null', { topicPartitions: ['array', { topicId: 'uuid', partitions: 'int32[]' }] }],
     },
   },
 
@@ -76,8 +71,14 @@ export const consumerGroupSchemas = {
               clientHost: 'string',
               subscribedTopicNames: 'string[]',
               subscribedTopicRegex: 'string?',
-              assignment: ['struct', describedAssignment],
-              targetAssignment: ['struct', describedAssignment],
+              assignment: [
+                'struct',
+                { topicPartitions: ['array', { topicId: 'uuid', topicName: 'string', partitions: 'int32[]' }] },
+              ],
+              targetAssignment: [
+                'struct',
+                { topicPartitions: ['array', { topicId: 'uuid', topicName: 'string', partitions: 'int32[]' }] },
+              ],
               memberType: 'int8 1+ = -1',
             },
           ],
