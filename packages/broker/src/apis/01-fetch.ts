@@ -1,7 +1,7 @@
 /** Fetch: 4–17. Waits until `minBytes` are there or `maxWaitMs` is over; sessions tell only what changed.
  *
- *  * 4: isolation level · 5: log start offset · 7: sessions · 9: leader epochs are fenced · 11: rack (ignored: one replica)
- *  * 12: flexible, diverging epochs, the new leader · 13: topic ids instead of names · 15–17: replicas only, ignored
+ *  * 4: isolation level · 5: log start offset · 7: sessions · 9: leader epochs are fenced · 11: rack (ignored: one log)
+ *  * 12: flexible, diverging epochs · 13: topic ids instead of names · 15, 17: replicas only · 16: the new leader
  *
  *  Which partitions a request means is decided in `fetch-scope.ts`. */
 
@@ -10,44 +10,77 @@ import { type Partition } from '../core/cluster.ts'
 import { type FetchSession, type SessionPartition } from '../core/fetch-sessions.ts'
 import { type RequestOf, type ResponseOf } from '../protocol/apis.ts'
 import { errorCode } from '../protocol/error-code.ts'
-import { fetchScope } from './fetch-scope.ts'
+import { fetchScope, usesIds } from './fetch-scope.ts'
 
 type FetchAnswer = ResponseOf<'Fetch'>
 type PartitionAnswer = FetchAnswer['responses'][number]['partitions'][number]
-type Read = { readonly wanted: SessionPartition; readonly answer: PartitionAnswer; readonly bytes: number }
+type Read = {
+  readonly wanted: SessionPartition
+  readonly answer: PartitionAnswer
+  readonly bytes: number
+  /** The topic or the partition does not exist. */
+  readonly isMissing: boolean
+}
 
+const readUncommitted = 0
 const readCommitted = 1
+/** `fetch.max.bytes` of the broker */
+const fetchBytesMax = 57_671_680
+/** The first version that tells the leader to a client that asked somebody else. */
+const leaderFromVersion = 16
+/** What a client sends that does not know the leader epoch. */
+const noEpoch = -1
 const noRecords = Buffer.alloc(0)
 
 export const fetch: Handler<'Fetch'> = (request, context) => {
+  if (request.isolationLevel !== readUncommitted && request.isolationLevel !== readCommitted) {
+    return senseless(request)
+  }
   const scope = fetchScope(request, context)
   if (typeof scope === 'number') return { errorCode: scope, sessionId: 0, responses: [] }
   const { session, wanted } = scope
   const answerNow = (): FetchAnswer => answer(readAll(wanted, request, context), session, scope.isFull, context)
 
   const reads = readAll(wanted, request, context)
-  const isReady = request.maxWaitMs <= 0 || wanted.length === 0 || hasEnough(reads, request.minBytes)
-  return isReady ? answer(reads, session, scope.isFull, context) : waitForBytes(wanted, request, context, answerNow)
+  const isReady = request.maxWaitMs <= 0 || isWorthTelling(reads, request)
+  return isReady ? answer(reads, session, scope.isFull, context) : waitForBytes(reads, request, context, answerNow)
 }
 
-function hasEnough(reads: readonly Read[], minBytes: number): boolean {
+/** Kafka has no code for an isolation level that does not exist. */
+function senseless(request: RequestOf<'Fetch'>): FetchAnswer {
+  const code = errorCode.unknownServerError
+  const responses = request.topics.map(({ topic, topicId, partitions }) => ({
+    topic,
+    topicId,
+    partitions: partitions.map(({ partition }) => ({ ...failed(partition, code), abortedTransactions: [] })),
+  }))
+  return { errorCode: code, sessionId: 0, responses }
+}
+
+/** Whether to answer at once. What is missing holds up nobody else's wait; what else a client must react to does not wait. */
+function isWorthTelling(reads: readonly Read[], request: RequestOf<'Fetch'>): boolean {
+  const found = reads.filter(({ isMissing }) => !isMissing)
+  return found.length === 0 || hasEnough(found, request)
+}
+
+function hasEnough(reads: readonly Read[], { minBytes, maxBytes }: RequestOf<'Fetch'>): boolean {
   let bytes = 0
   for (const read of reads) {
-    // What a client must react to does not wait for data.
     if (read.answer.errorCode !== errorCode.none || read.answer.divergingEpoch) return true
     bytes += read.bytes
   }
-  return bytes >= minBytes
+  return bytes >= Math.min(minBytes, maxBytes, fetchBytesMax)
 }
 
 /** A long poll: looks again whenever one of the logs changes, answers at the latest after `maxWaitMs`. */
 function waitForBytes(
-  wanted: readonly SessionPartition[],
+  reads: readonly Read[],
   request: RequestOf<'Fetch'>,
   context: HandlerContext,
   answerNow: () => FetchAnswer,
 ): Promise<FetchAnswer> {
   const { broker, connection } = context
+  const found = reads.flatMap(({ wanted, isMissing }) => (isMissing ? [] : [wanted]))
   return new Promise((resolve) => {
     const stops: (() => void)[] = []
     const stop = (): void => {
@@ -58,11 +91,11 @@ function waitForBytes(
       resolve(answerNow())
     }
     const look = (): void => {
-      if (hasEnough(readAll(wanted, request, context), request.minBytes)) finish()
+      if (hasEnough(readAll(found, request, context), request)) finish()
     }
-    for (const { topic, partition } of wanted) {
-      const found = broker.cluster.partition(topic, partition)
-      if (found !== undefined) stops.push(found.log.onChange(look))
+    for (const { topic, partition } of found) {
+      const { log } = broker.cluster.partition(topic, partition) ?? {}
+      if (log !== undefined) stops.push(log.onChange(look))
     }
     const timer = broker.clock.setTimer(request.maxWaitMs, finish)
     stops.push(() => timer.cancel(), connection.onClose(stop))
@@ -70,37 +103,53 @@ function waitForBytes(
 }
 
 function readAll(wanted: readonly SessionPartition[], request: RequestOf<'Fetch'>, context: HandlerContext): Read[] {
-  let leftBytes = request.maxBytes
+  const isReplica = Math.max(request.replicaId, request.replicaState?.replicaId ?? -1) >= 0
+  let leftBytes = Math.min(request.maxBytes, fetchBytesMax)
   let hasBytes = false
   return wanted.map((each) => {
+    const code = missing(each, context)
+    if (code !== undefined) {
+      const partitionAnswer = { ...failed(each.partition, code), abortedTransactions: [] }
+      return { wanted: each, answer: partitionAnswer, bytes: 0, isMissing: true }
+    }
     const limits = { leftBytes, atLeastOneBatch: !hasBytes, isolationLevel: request.isolationLevel }
-    const partitionAnswer = readPartition(each, limits, context)
+    // All replicas of this broker are one log: nobody from outside can be a follower.
+    const partitionAnswer = isReplica
+      ? failed(each.partition, errorCode.notLeaderOrFollower)
+      : readPartition(each, limits, context)
     const bytes = partitionAnswer.records?.length ?? 0
     leftBytes = Math.max(0, leftBytes - bytes)
     hasBytes ||= bytes > 0
-    return { wanted: each, answer: partitionAnswer, bytes }
+    return { wanted: each, answer: partitionAnswer, bytes, isMissing: false }
   })
+}
+
+/** Why there is nothing to read from. A name that was once found for an id stays, also when the topic goes. */
+function missing(wanted: SessionPartition, context: HandlerContext): number | undefined {
+  const { cluster } = context.broker
+  if (usesIds(context) && wanted.topic === '') wanted.topic = cluster.topicById(wanted.topicId)?.name ?? ''
+  if (wanted.topic === '' && usesIds(context)) return errorCode.unknownTopicId
+  const isThere = cluster.partition(wanted.topic, wanted.partition) !== undefined
+  return isThere ? undefined : errorCode.unknownTopicOrPartition
 }
 
 type Limits = { readonly leftBytes: number; readonly atLeastOneBatch: boolean; readonly isolationLevel: number }
 
 function readPartition(wanted: SessionPartition, limits: Limits, context: HandlerContext): PartitionAnswer {
   const { cluster } = context.broker
-  const index = wanted.partition
-  const topic = wanted.topic === '' ? undefined : cluster.topic(wanted.topic)
-  if (topic === undefined) {
-    const byId = context.version >= 13
-    return failed(index, byId ? errorCode.unknownTopicId : errorCode.unknownTopicOrPartition)
-  }
+  const partition = cluster.partition(wanted.topic, wanted.partition) as Partition
+  const { index, leaderId, leaderEpoch } = partition
+  const believedEpoch = Math.max(noEpoch, wanted.currentLeaderEpoch)
+  const problem = cluster.replicaProblem(partition, context.nodeId, believedEpoch)
+  const isHere = partition.replicas.includes(context.nodeId)
   // The name was deleted and made again since the session learned its id.
-  if (context.version >= 13 && topic.id !== wanted.topicId) return failed(index, errorCode.inconsistentTopicId)
-  const partition = topic.partitions[index]
-  if (partition === undefined) return failed(index, errorCode.unknownTopicOrPartition)
-  const problem = cluster.leadershipProblem(partition, context.nodeId, wanted.currentLeaderEpoch)
+  if (isHere && usesIds(context) && partition.topic.id !== wanted.topicId) {
+    return failed(index, errorCode.inconsistentTopicId)
+  }
   if (problem !== errorCode.none) {
-    const { leaderId, leaderEpoch } = partition
     const isMoved = problem === errorCode.notLeaderOrFollower || problem === errorCode.fencedLeaderEpoch
-    return { ...failed(index, problem), currentLeader: isMoved ? { leaderId, leaderEpoch } : null }
+    const isTold = isMoved && context.version >= leaderFromVersion
+    return { ...failed(index, problem), currentLeader: isTold ? { leaderId, leaderEpoch } : null }
   }
   return readLog(partition, wanted, limits)
 }
@@ -127,6 +176,7 @@ function readLog(partition: Partition, wanted: SessionPartition, limits: Limits)
   if (fetchOffset < log.startOffset || fetchOffset > log.endOffset) return failed(index, errorCode.offsetOutOfRange)
   const before = limits.isolationLevel === readCommitted ? log.lastStableOffset : log.endOffset
   const bytesMax = Math.min(wanted.partitionMaxBytes, limits.leftBytes)
+  if (bytesMax < 0 && fetchOffset < before) return failed(index, errorCode.unknownServerError)
   const pieces = log.read(fetchOffset, { bytesMax, atLeastOneBatch: limits.atLeastOneBatch, before })
   return {
     ...state,
@@ -163,7 +213,7 @@ function answer(
   const leaders = new Set<number>()
   for (const { wanted, answer: partitionAnswer } of told) {
     const id = `${wanted.topicId} ${wanted.topic}`
-    const name = context.version >= 13 ? '' : wanted.topic
+    const name = usesIds(context) ? '' : wanted.topic
     const topic = topics.get(id) ?? { topic: name, topicId: wanted.topicId, partitions: [] }
     topic.partitions.push(partitionAnswer)
     topics.set(id, topic)

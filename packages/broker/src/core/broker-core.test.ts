@@ -67,7 +67,9 @@ describe('a fetch', () => {
   })
 
   test('hears at once that its leader moved, and where to', async () => {
-    const waiting = watch(fetch())
+    const partitions = [{ partition: 0, fetchOffset: 0, partitionMaxBytes: 1_000 }]
+    const topics = [{ topicId: core.topics()[0]?.id ?? '', partitions }]
+    const waiting = watch(core.handle(1, 'Fetch', 16, { maxWaitMs: 500, minBytes: 1, topics }, connection))
     await clock.advance(0)
     core.moveLeader('orders', 0, 2)
     await clock.advance(0)

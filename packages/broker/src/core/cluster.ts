@@ -41,6 +41,9 @@ const topicNameLengthMax = 249
 /** Kafka's own limit on one request, and enough: a typing error in a test should not allocate a million logs. */
 export const partitionsMax = 10_000
 
+/** What a client sends that does not know the leader epoch. */
+const noEpoch = -1
+
 /** Topics that Kafka makes for itself. This broker makes none; a client that makes one of them is told that it is internal. */
 const internalTopics: readonly string[] = ['__consumer_offsets', '__share_group_state', '__transaction_state']
 
@@ -249,11 +252,19 @@ export class Cluster {
     return (this.#loadedAtMs.get(key) ?? -Infinity) > this.#clock.monotonicMs()
   }
 
-  /** Why `nodeId` may not serve the partition under the leader epoch that the client believes in; 0 if it may. */
+  /** Why `nodeId` may not answer for the partition as its leader, under the leader epoch that the client believes in (-1:
+   *  none); 0 if it may. */
   leadershipProblem(partition: Partition, nodeId: number, currentLeaderEpoch: number): ErrorCode {
-    if (currentLeaderEpoch >= 0 && currentLeaderEpoch < partition.leaderEpoch) return errorCode.fencedLeaderEpoch
-    if (currentLeaderEpoch > partition.leaderEpoch) return errorCode.unknownLeaderEpoch
+    const problem = this.replicaProblem(partition, nodeId, currentLeaderEpoch)
+    if (problem !== errorCode.none) return problem
     return partition.leaderId === nodeId ? errorCode.none : errorCode.notLeaderOrFollower
+  }
+
+  /** The same for what a follower may answer too. A node that has no replica knows no epoch. */
+  replicaProblem(partition: Partition, nodeId: number, currentLeaderEpoch: number): ErrorCode {
+    if (!partition.replicas.includes(nodeId)) return errorCode.notLeaderOrFollower
+    if (currentLeaderEpoch !== noEpoch && currentLeaderEpoch < partition.leaderEpoch) return errorCode.fencedLeaderEpoch
+    return currentLeaderEpoch > partition.leaderEpoch ? errorCode.unknownLeaderEpoch : errorCode.none
   }
 }
 

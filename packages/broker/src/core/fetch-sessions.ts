@@ -9,7 +9,8 @@ const sessionsMax = 1_000
 const sessionEpochMax = 2 ** 31 - 1
 
 export type SessionPartition = {
-  readonly topic: string
+  /** Empty while nobody knows the topic with this id. */
+  topic: string
   readonly topicId: string
   readonly partition: number
   currentLeaderEpoch: number
@@ -25,6 +26,8 @@ export type FetchSession = {
   readonly id: number
   /** The epoch that the next request must carry. */
   nextEpoch: number
+  /** Whether topics are named by id. A session that was opened one way does not go on the other way. */
+  readonly usesIds: boolean
   readonly partitions: Map<string, SessionPartition>
 }
 
@@ -37,12 +40,12 @@ export class FetchSessions {
   }
 
   /** Opens a session. The least recently used one goes if there is no room. */
-  open(partitions: Map<string, SessionPartition>): FetchSession {
+  open(partitions: Map<string, SessionPartition>, naming: { readonly usesIds: boolean }): FetchSession {
     const oldest = this.#sessions.keys().next()
     if (this.#sessions.size >= sessionsMax && oldest.done !== true) this.#sessions.delete(oldest.value)
     let id = 0
     while (id === 0 || this.#sessions.has(id)) id = Math.floor(this.#random() * sessionEpochMax)
-    const session: FetchSession = { id, nextEpoch: 1, partitions }
+    const session: FetchSession = { id, nextEpoch: 1, usesIds: naming.usesIds, partitions }
     this.#sessions.set(id, session)
     return session
   }
@@ -52,10 +55,11 @@ export class FetchSessions {
   }
 
   /** The session that a request goes on with, its epoch moved on; or why not. */
-  resume(id: number, epoch: number): FetchSession | ErrorCode {
+  resume(id: number, epoch: number, naming: { readonly usesIds: boolean }): FetchSession | ErrorCode {
     const session = this.#sessions.get(id)
     if (session === undefined) return errorCode.fetchSessionIdNotFound
     if (session.nextEpoch !== epoch) return errorCode.invalidFetchSessionEpoch
+    if (session.usesIds !== naming.usesIds) return errorCode.fetchSessionTopicIdError
     session.nextEpoch = epoch === sessionEpochMax ? 1 : epoch + 1
     this.#sessions.delete(id)
     this.#sessions.set(id, session)

@@ -105,7 +105,7 @@ export const recordSchemas = {
 
   ListOffsets: {
     key: 2,
-    versions: [1, 10],
+    versions: [1, 11],
     flexibleFrom: 6,
     request: {
       replicaId: 'int32 = -1',
