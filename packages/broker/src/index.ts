@@ -1,13 +1,18 @@
 /** `@holdfast/broker`: an in-memory Kafka for tests and demos that speaks the real wire protocol. */
 
 /** The cluster over TCP. */
-export { EmbeddedKafka, type EmbeddedKafkaOptions } from './embedded-kafka.ts'
+export { EmbeddedKafka, type PlacedRecord } from './embedded-kafka.ts'
+export { EmbeddedNode } from './embedded-node.ts'
+export { type EmbeddedKafkaOptions, type UnusedFaults } from './embedded-options.ts'
+/** What it throws at whoever uses it wrongly, or waits in vain. */
+export { BrokerError, type BrokerErrorCode } from './broker-error.ts'
 /** The cluster without sockets, for calls in the same process. */
 export { BrokerCore, type BrokerCoreOptions } from './core/broker-core.ts'
 /** A connection to a core, and how its calls fail when it ends. */
 export { ConnectionClosed, CoreConnection } from './core/connection.ts'
 /** Time and chance, to be replaced by a simulation. */
 export { type BrokerClock, type BrokerTimer, systemBrokerClock } from './core/clock.ts'
+export { VirtualClock } from './testing/virtual-clock.ts'
 /** Topics and nodes. */
 export { type BrokerNode, type TopicSpec } from './core/cluster.ts'
 /** Where the cluster listens and how it speaks TLS. */
@@ -18,12 +23,19 @@ export { type MechanismName } from './security/exchange.ts'
 export { type SaslOptions } from './security/sasl-settings.ts'
 /** What tests see. */
 export { type BrokerEvent, type HistoryChange, type HistoryEntry } from './core/events.ts'
-export { type GroupView } from './core/group-view.ts'
+export { type GroupView, type MemberView } from './core/group-view.ts'
+export { type HistoryFilter, HistoryView } from './watching/history-view.ts'
+export { type WaitOptions } from './watching/waits.ts'
 export { type TransactionView } from './core/transaction-view.ts'
 export { type ConsumerGroupSettings } from './groups/consumer-group.ts'
 export { type CommittedPartition } from './groups/offsets.ts'
 export { type NewRecord, type RecordHeader, type StoredRecord } from './log/records.ts'
-/** The fault primitive. */
-export { type FaultContext, type FaultDecision } from './faults/intercepts.ts'
+/** Faults, and the primitive that they are made of. */
+export { type Chaos, type ChaosHit, type ChaosKind, type ChaosOptions } from './faults/chaos.ts'
+export { type ErrorName } from './faults/error-names.ts'
+export { type Fault, type FaultScope } from './faults/fault.ts'
+export { type Drop, type FailOptions, type FetchLimit } from './faults/faults.ts'
+export { type Gate, type HeldRequest } from './faults/gate.ts'
+export { type AnswerChange, type FaultContext, type FaultDecision } from './faults/intercepts.ts'
 /** The APIs that are served, and the types of their messages. */
 export { type ApiName, type DecodedResponse, type GivenRequest, type RequestOf } from './protocol/apis.ts'

@@ -284,6 +284,11 @@ export class BrokerCore {
     return this.#partition(topic, partition).log.records()
   }
 
+  /** How many records a partition holds, those of compressed batches too; control batches are left out. */
+  recordCount(topic: string, partition: number): number {
+    return this.#partition(topic, partition).log.recordCount
+  }
+
   endOffset(topic: string, partition: number): number {
     return this.#partition(topic, partition).log.endOffset
   }
@@ -352,6 +357,10 @@ export class BrokerCore {
   /** Every transactional id that was ever used, in the order of its first use. */
   transactions(): TransactionView[] {
     return this.#state.transactions.all().map((known) => viewTransaction(known, this.#state.groups))
+  }
+
+  groupIds(): readonly string[] {
+    return this.#state.groups.all().map(({ group }) => group.id)
   }
 
   /** Ends a member's session now, as if it had been silent for too long. Throws if there is no such member. */

@@ -2,7 +2,7 @@
 
 import { type ClassicGroupState } from '../groups/classic-group.ts'
 import { type ConsumerGroup, type ConsumerGroupState } from '../groups/consumer-group.ts'
-import { encodeAssignment } from '../groups/embedded-protocol.ts'
+import { assignedPartitions, encodeAssignment } from '../groups/embedded-protocol.ts'
 import { type Group } from '../groups/group-coordinator.ts'
 
 export type GroupState = ClassicGroupState | ConsumerGroupState
@@ -16,13 +16,17 @@ export type GroupView = {
   readonly leader: string
   /** What decides who gets what: the protocol that the members share, or the assignor of the broker. */
   readonly protocol: string | null
-  readonly members: readonly {
-    readonly memberId: string
-    readonly groupInstanceId: string | null
-    readonly clientId: string
-    /** As a classic member gets it, in the encoding of its protocol; of a consumer group always in that of consumers. */
-    readonly assignmentBytes: Buffer
-  }[]
+  readonly members: readonly MemberView[]
+}
+
+export type MemberView = {
+  readonly memberId: string
+  readonly groupInstanceId: string | null
+  readonly clientId: string
+  /** What it was given, as `{ orders: [0, 2] }`; empty before that, and for a protocol that is not that of consumers. */
+  readonly assignment: Readonly<Record<string, readonly number[]>>
+  /** As a classic member gets it, in the encoding of its protocol; of a consumer group always in that of consumers. */
+  readonly assignmentBytes: Buffer
 }
 
 export function viewGroup(group: Group): GroupView {
@@ -39,6 +43,7 @@ export function viewGroup(group: Group): GroupView {
             memberId,
             groupInstanceId,
             clientId,
+            assignment: assignedPartitions(assignment),
             assignmentBytes: assignment,
           })),
   }
@@ -47,6 +52,7 @@ export function viewGroup(group: Group): GroupView {
 function consumerMembers(group: ConsumerGroup): GroupView['members'] {
   return group.members.map(({ memberId, instanceId, clientId, assigned }) => {
     const topics = [...assigned].map(([topicId, partitions]) => ({ topic: group.topicName(topicId), partitions }))
-    return { memberId, groupInstanceId: instanceId, clientId, assignmentBytes: encodeAssignment(topics) }
+    const assignment = Object.fromEntries(topics.map(({ topic, partitions: given }) => [topic, [...given]]))
+    return { memberId, groupInstanceId: instanceId, clientId, assignment, assignmentBytes: encodeAssignment(topics) }
   })
 }

@@ -17,6 +17,24 @@ export function subscribedTopics(metadata: Buffer): readonly string[] | undefine
   }
 }
 
+/** The partitions of an assignment by topic; none if the bytes are no assignment of consumers. All versions begin alike. */
+export function assignedPartitions(assignment: Buffer): Record<string, number[]> {
+  const assigned: Record<string, number[]> = {}
+  try {
+    const reader = new WireReader(assignment)
+    reader.int16()
+    for (let left = reader.int32(); left > 0; left--) {
+      const topic = reader.utf8(reader.int16())
+      const partitions: number[] = []
+      for (let more = reader.int32(); more > 0; more--) partitions.push(reader.int32())
+      assigned[topic] = partitions
+    }
+    return assigned
+  } catch {
+    return {}
+  }
+}
+
 /** An assignment in version 0, without user data. */
 export function encodeAssignment(
   topics: readonly { readonly topic: string; readonly partitions: Iterable<number> }[],

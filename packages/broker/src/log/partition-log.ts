@@ -280,6 +280,11 @@ export class PartitionLog {
     this.notify()
   }
 
+  /** How many records are in the log, compressed or not; control batches hold none. */
+  get recordCount(): number {
+    return this.#batches.reduce((sum, { header }) => sum + (header.isControl ? 0 : header.recordCount), 0)
+  }
+
   /** What a test wants to see: the records, control batches left out. */
   records(): StoredRecord[] {
     return this.#batches

@@ -8,10 +8,12 @@ export class VirtualClock implements BrokerClock {
   #nowMs = 0
   #order = 0
   #seed: number
+  readonly #startEpochMs: number
   readonly #waiting = new Set<Waiting>()
 
-  constructor(seed = 1) {
+  constructor(seed = 1, startEpochMs = 1_700_000_000_000) {
     this.#seed = seed
+    this.#startEpochMs = startEpochMs
   }
 
   monotonicMs(): number {
@@ -19,7 +21,7 @@ export class VirtualClock implements BrokerClock {
   }
 
   epochMs(): number {
-    return 1_700_000_000_000 + this.#nowMs
+    return this.#startEpochMs + this.#nowMs
   }
 
   setTimer(delayMs: number, callback: () => void): BrokerTimer {
