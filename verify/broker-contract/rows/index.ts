@@ -11,6 +11,9 @@ import { groupListingRows } from './group-listing.ts'
 import { saslRows } from './sasl.ts'
 import { saslSessionRows } from './sasl-sessions.ts'
 import { serverRows } from './server.ts'
+import { metadataRows } from './metadata.ts'
+import { topicChangeRows } from './topic-changes.ts'
+import { topicRows } from './topics.ts'
 
 export const rows: readonly Row[] = [
   ...classicJoinRows,
@@ -23,4 +26,7 @@ export const rows: readonly Row[] = [
   ...saslRows,
   ...saslSessionRows,
   ...serverRows,
+  ...metadataRows,
+  ...topicChangeRows,
+  ...topicRows,
 ]
