@@ -7,8 +7,9 @@ import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import { EmbeddedKafka } from '../../packages/broker/src/index.ts'
+import { isRequired } from '../../scripts/kafka/required.ts'
 
-const isRequired = (process.env['HOLDFAST_REQUIRE'] ?? '').split(',').includes('kcat')
+const isNeeded = isRequired('kcat')
 const isHere = spawnSync('kcat', ['-V']).status === 0
 
 let kafka: EmbeddedKafka
@@ -24,7 +25,7 @@ async function kcat(args: readonly string[], input = ''): Promise<string> {
 
 const lines = (count: number): string => Array.from({ length: count }, (_, index) => `line-${index}\n`).join('')
 
-describe.skipIf(!isHere && !isRequired)(`kcat${isHere ? '' : ' (not on this machine: apt-get install kcat)'}`, () => {
+describe.skipIf(!isHere && !isNeeded)(`kcat${isHere ? '' : ' (not on this machine: apt-get install kcat)'}`, () => {
   beforeAll(async () => {
     kafka = await EmbeddedKafka.start({ brokers: 2, topics: { orders: 3 }, autoCreateTopics: true })
   })
