@@ -9,6 +9,8 @@ import { type ForeignMember, runClient, startMember } from './member.ts'
 const topic = 'orders'
 const group = 'readers'
 const partitions = [0, 1, 2, 3, 4, 5]
+/** Java starts slowly where others work too. */
+const withinMs = 180_000
 
 let kafka: EmbeddedKafka
 let members: ForeignMember[]
@@ -58,6 +60,7 @@ const why = ({ missing }: ForeignClient): string => (missing === undefined ? '' 
 for (const client of foreignClients) {
   test.skipIf(client.missing !== undefined)(
     `${client.name}: two members share, one takes over${why(client)}`,
+    { timeout: withinMs },
     async () => {
       await runClient(client.produce(kafka.bootstrap, topic, 60), client.name)
       expect(stored()).toBe(60)
