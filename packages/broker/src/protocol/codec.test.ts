@@ -1,7 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 
+import { everyMessageKind, randomMessage, seededRandom } from '../testing/random-messages.ts'
 import { type ApiName, apiNames, codecOf, schemas, servedVersions } from './apis.ts'
+import { compileMessage } from './codec.ts'
 import { type Fields, type FieldSpec, parseSpec } from './schema.ts'
 import { MalformedFrame, WireReader, WireWriter } from './wire.ts'
 
@@ -127,4 +129,95 @@ test('a tagged field that nobody knows is skipped', () => {
   codecOf('Heartbeat', 4, 'response').write(writer, { throttleTimeMs: 0, errorCode: 27 })
   const bytes = Buffer.concat([writer.result().subarray(0, -1), Buffer.from([1, 99, 2, 0xca, 0xfe])])
   expect(codecOf('Heartbeat', 4, 'response').read(new WireReader(bytes))).toEqual({ throttleTimeMs: 0, errorCode: 27 })
+})
+
+/** The tables with one more tagged field in every structure that travels in tagged form. */
+function extended(fields: Fields): Fields {
+  const inner = Object.entries(fields).map(([name, field]) => {
+    return [name, typeof field === 'string' ? field : ([field[0], extended(field[1])] as const)] as const
+  })
+  return { ...Object.fromEntries(inner), unknown: 'string 0+ tag 200 = empty' }
+}
+
+test('tagged fields that nobody knows are skipped in every structure of every message', () => {
+  const random = seededRandom(1)
+  for (const kind of everyMessageKind()) {
+    const { api, version, direction } = kind
+    if (version < schemas[api].flexibleFrom) continue
+    const newer = compileMessage(extended(schemas[api][direction]), version, true)
+    const message = randomMessage(kind, { random })
+    const writer = new WireWriter()
+    newer.write(writer, withUnknown(message))
+    const known = codecOf(api, version, direction)
+    expect(known.read(new WireReader(writer.result()))).toEqual(known.complete(message))
+  }
+})
+
+function withUnknown(value: unknown): object {
+  if (Array.isArray(value)) return value.map(withUnknown)
+  if (typeof value !== 'object' || value === null || Buffer.isBuffer(value)) return value as object
+  const inner = Object.entries(value).map(([name, each]) => [name, withUnknown(each)] as const)
+  return { ...Object.fromEntries(inner), unknown: 'from a later version' }
+}
+
+test('the bytes of a message do not depend on where the buffer grew', () => {
+  const random = seededRandom(2)
+  for (const kind of everyMessageKind()) {
+    const { api, version, direction } = kind
+    const message = randomMessage(kind, { random })
+    const whole = encode(api, version, direction, message)
+    for (const capacity of new Set([1, 2, 3, 5, 64, whole.length - 1, whole.length, whole.length + 1])) {
+      const writer = new WireWriter(Math.max(1, capacity))
+      codecOf(api, version, direction).write(writer, message)
+      expect(writer.result().equals(whole), `${api} ${version} ${direction} from ${capacity}`).toBe(true)
+    }
+  }
+})
+
+test('texts and bytes of every length around the first growths of the buffer are read back', () => {
+  for (const power of [7, 9, 10, 14]) {
+    for (let length = 2 ** power - 20; length <= 2 ** power + 4; length++) {
+      const request = {
+        groupId: 'x'.repeat(length),
+        assignments: [{ memberId: 'm', assignment: Buffer.alloc(length, 7) }],
+      }
+      const codec = codecOf('SyncGroup', 5, 'request')
+      const bytes = encode('SyncGroup', 5, 'request', request)
+      expect(codec.read(new WireReader(bytes))).toEqual(codec.complete(request))
+    }
+  }
+})
+
+describe('64-bit numbers', () => {
+  const written = (value: number): string => {
+    const writer = new WireWriter()
+    writer.int64(value)
+    return writer.result().toString('hex')
+  }
+  const read = (hex: string): number => new WireReader(Buffer.from(hex, 'hex')).int64()
+
+  test.each([0, 1, -1, 2 ** 31, -(2 ** 31), 2 ** 32 - 1, 2 ** 32, -(2 ** 32), -(2 ** 32) - 1])(
+    '%d is read back',
+    (value) => {
+      expect(read(written(value))).toBe(value)
+    },
+  )
+
+  test('all safe integers are written as Node writes them', () => {
+    const law = fc.property(fc.maxSafeInteger(), (value) => {
+      const expected = Buffer.alloc(8)
+      expected.writeBigInt64BE(BigInt(value))
+      expect(written(value)).toBe(expected.toString('hex'))
+      expect(read(written(value))).toBe(value)
+    })
+    fc.assert(law)
+  })
+
+  test.each(['7fffffffffffffff', '8000000000000000'])('the end of the range %s survives', (hex) => {
+    expect(written(read(hex))).toBe(hex)
+  })
+
+  test.each([0.5, NaN, Infinity])('%d is no whole number', (value) => {
+    expect(() => written(value)).toThrow(RangeError)
+  })
 })

@@ -9,6 +9,7 @@ export class MalformedFrame extends Error {
 }
 
 const uint32Range = 2 ** 32
+const int32Range = 2 ** 31
 const initialCapacityBytes = 512
 /** A 32-bit varint has at most five groups of seven bits. */
 const varintBytesMax = 5
@@ -154,9 +155,14 @@ export class WireWriter {
     this.#bytes.writeInt32BE(value, at)
   }
 
+  /** A number at either end of the 64-bit range was read as the nearest double, and is written as that end again. */
   int64(value: number): void {
+    if (!Number.isInteger(value)) throw new RangeError(`expected a whole number of 64 bits, got ${value}`)
     const at = this.#reserve(8)
-    this.#bytes.writeBigInt64BE(BigInt(value), at)
+    const high = Math.floor(value / uint32Range)
+    const isBeyond = high >= int32Range || high < -int32Range
+    this.#bytes.writeInt32BE(isBeyond ? (value > 0 ? int32Range - 1 : -int32Range) : high, at)
+    this.#bytes.writeUInt32BE(isBeyond ? (value > 0 ? uint32Range - 1 : 0) : value - high * uint32Range, at + 4)
   }
 
   unsignedVarint(value: number): void {
