@@ -69,6 +69,15 @@ function encode(api: ApiName, version: number, direction: 'request' | 'response'
   return Buffer.from(writer.result())
 }
 
+function endOfReading(read: () => object): string {
+  try {
+    read()
+    return 'read'
+  } catch (error) {
+    return error instanceof MalformedFrame ? 'malformed' : String(error)
+  }
+}
+
 describe('in every version and direction', () => {
   test.each(apiNames)('%s reads back what it wrote', (api) => {
     for (const { version, direction } of [...everyMessage()].filter((each) => each.api === api)) {
@@ -88,8 +97,9 @@ describe('in every version and direction', () => {
       const [message] = fc.sample(messageOf(schemas[api][direction], version, isFlexible), { numRuns: 1, seed: 7 })
       const bytes = encode(api, version, direction, message as object)
       for (let length = 0; length < Math.min(bytes.length, 200); length++) {
-        const cut = (): object => codecOf(api, version, direction).read(new WireReader(bytes.subarray(0, length)))
-        expect(cut).toThrow(MalformedFrame)
+        // One expectation per cut would take seconds.
+        const end = endOfReading(() => codecOf(api, version, direction).read(new WireReader(bytes.subarray(0, length))))
+        if (end !== 'malformed') expect.fail(`${api} ${version} ${direction} cut off after ${length} bytes: ${end}`)
       }
     }
   })
