@@ -14,6 +14,11 @@ import { serverRows } from './server.ts'
 import { metadataRows } from './metadata.ts'
 import { topicChangeRows } from './topic-changes.ts'
 import { topicRows } from './topics.ts'
+import { transactionEndRows } from './transaction-ends.ts'
+import { transactionRows } from './transactions.ts'
+import { transactionalOffsetRows } from './transactional-offsets.ts'
+import { transactionalProduceRows } from './transactional-produce.ts'
+import { transactionalReadRows } from './transactional-reads.ts'
 
 export const rows: readonly Row[] = [
   ...classicJoinRows,
@@ -29,4 +34,9 @@ export const rows: readonly Row[] = [
   ...metadataRows,
   ...topicChangeRows,
   ...topicRows,
+  ...transactionEndRows,
+  ...transactionRows,
+  ...transactionalOffsetRows,
+  ...transactionalProduceRows,
+  ...transactionalReadRows,
 ]

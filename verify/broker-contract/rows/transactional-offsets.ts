@@ -2,7 +2,7 @@
 
 import { expect } from 'vitest'
 import { type Ground, type Row, type Wire } from '../row.ts'
-import { otherNode, TransactionalProducer } from '../steps/transactional-producer.ts'
+import { otherNode, TransactionalProducer, untilRefused } from '../steps/transactional-producer.ts'
 import { ClassicMember } from '../steps/classic-member.ts'
 
 const classic = 4
@@ -69,13 +69,14 @@ const joinRows: readonly Row[] = [
       await producer.init()
       const groupId = ground.name('group')
       await ground.coordinator(groupId)
+      const stranger = await TransactionalProducer.of(ground)
       const foreign = { producerId: producer.identity.producerId + 1_000_000 }
       for (const [version, fenced] of [
         [1, 47],
         [2, 90],
         [4, 90],
       ] as const) {
-        expect(await producer.addOffsets(groupId, { transactionalId: ground.name('unknown') }, version)).toBe(49)
+        expect(await stranger.addOffsets(groupId, producer.identity, version)).toBe(49)
         expect(await producer.addOffsets(groupId, { transactionalId: '' }, version)).toBe(42)
         expect(await producer.addOffsets(groupId, foreign, version)).toBe(49)
         expect(await producer.addOffsets(groupId, { producerEpoch: 0 }, version)).toBe(fenced)
@@ -112,7 +113,7 @@ const joinRows: readonly Row[] = [
         [3, 48],
         [4, 120],
       ] as const) {
-        expect(await producer.commitOffset(group, groupId, topic, {}, version)).toBe(code)
+        await untilRefused(ground, () => producer.commitOffset(group, groupId, topic, {}, version), code)
       }
     },
   },
@@ -225,7 +226,9 @@ const pendingRows: readonly Row[] = [
       const topics = [{ name: topic, partitions: [{ partitionIndex: 1, committedOffset: 3, committedMetadata: '' }] }]
       await producer.commitOffset(group, groupId, topic, { topics })
       const answer = await group.call('OffsetFetch', 8, { groups: [{ groupId, topics: null }], requireStable: true })
-      expect(answer.groups[0]?.topics).toMatchObject([{ name: topic, partitions: [{ partitionIndex: 0, errorCode: 88 }] }])
+      expect(answer.groups[0]?.topics).toMatchObject([
+        { name: topic, partitions: [{ partitionIndex: 0, errorCode: 88 }] },
+      ])
     },
   },
   {

@@ -1,38 +1,18 @@
-/** Rows about the records of transactions: which batches are taken, and who sees them when. */
+/** Rows about transactional batches: which are taken, which are refused. */
 
 import { expect } from 'vitest'
-import { readBatchHeader, readRecords } from '../../../packages/broker/src/log/record-batch.ts'
-import { type Ground, type Row } from '../row.ts'
+import { type Row } from '../row.ts'
 import {
   endOf,
-  fetchFrom,
+  readBatches,
   readCommitted,
   readUncommitted,
-  TransactionalProducer,
+  readyProducer,
+  untilRefused,
 } from '../steps/transactional-producer.ts'
 
 const classic = 4
 const versions = [9, 10, 11, 12]
-
-async function ready(ground: Ground, partitions = 1): Promise<{ producer: TransactionalProducer; topic: string }> {
-  const [producer, topic] = await Promise.all([TransactionalProducer.ready(ground), ground.topic(partitions)])
-  return { producer, topic }
-}
-
-/** What a fetch brought, one word per batch: its first value, or how a transaction ended. */
-async function read(ground: Ground, topic: string, isolationLevel: number, from = 0): Promise<string[]> {
-  const { records } = await fetchFrom(ground, topic, from, isolationLevel)
-  const words: string[] = []
-  for (let rest = records ?? Buffer.alloc(0); rest.length > 0; ) {
-    const header = readBatchHeader(rest)
-    if (header === undefined) break
-    const [first] = readRecords(rest.subarray(0, header.sizeBytes)) ?? []
-    const word = header.isControl ? (first?.key?.readInt16BE(2) === 1 ? 'COMMIT' : 'ABORT') : String(first?.value)
-    words.push(`${word}@${header.producerEpoch}`)
-    rest = rest.subarray(header.sizeBytes)
-  }
-  return words
-}
 
 const admissionRows: readonly Row[] = [
   {
@@ -43,12 +23,16 @@ const admissionRows: readonly Row[] = [
     rule: 'KIP-890, KIP-1050',
     priority: 'P0',
     async run(ground) {
-      const { producer, topic } = await ready(ground, 2)
+      const { producer, topic } = await readyProducer(ground, 2)
       for (const isOpen of [false, true]) {
         if (isOpen) await producer.add(topic, { partitions: [1] })
-        expect((await producer.produce(topic, { version: 9 })).errorCode).toBe(48)
-        expect((await producer.produce(topic, { version: 10 })).errorCode).toBe(48)
-        expect((await producer.produce(topic, { version: 11 })).errorCode).toBe(120)
+        for (const [version, code] of [
+          [9, 48],
+          [10, 48],
+          [11, 120],
+        ] as const) {
+          await untilRefused(ground, async () => (await producer.produce(topic, { version })).errorCode, code)
+        }
       }
       expect(await endOf(ground, topic, readUncommitted)).toBe(0)
     },
@@ -61,7 +45,7 @@ const admissionRows: readonly Row[] = [
     rule: 'KIP-98',
     priority: 'P0',
     async run(ground) {
-      const { producer, topic } = await ready(ground)
+      const { producer, topic } = await readyProducer(ground)
       await producer.add(topic)
       expect(await producer.produce(topic, { version: 11 })).toMatchObject({ errorCode: 0, baseOffset: 0 })
       expect(await producer.produce(topic, { version: 9, sequence: 1 })).toMatchObject({ errorCode: 0, baseOffset: 1 })
@@ -76,7 +60,7 @@ const admissionRows: readonly Row[] = [
     rule: 'KIP-890',
     priority: 'P0',
     async run(ground) {
-      const { producer, topic } = await ready(ground, 2)
+      const { producer, topic } = await readyProducer(ground, 2)
       expect((await producer.produce(topic, { partition: 1 })).errorCode).toBe(0)
       const { transactionState, topics } = await producer.state()
       expect(transactionState).toBe('Ongoing')
@@ -91,7 +75,7 @@ const admissionRows: readonly Row[] = [
     rule: 'KIP-98, KIP-890; seen on 4.3.1',
     priority: 'P0',
     async run(ground) {
-      const { producer, topic } = await ready(ground)
+      const { producer, topic } = await readyProducer(ground)
       const foreign = { ...producer.identity, producerId: producer.identity.producerId + 1_000_000 }
       for (const version of versions) {
         const codeOf = async (given: object): Promise<number> =>
@@ -112,7 +96,7 @@ const admissionRows: readonly Row[] = [
     rule: 'KIP-98, KIP-588',
     priority: 'P0',
     async run(ground) {
-      const { producer, topic } = await ready(ground, 2)
+      const { producer, topic } = await readyProducer(ground, 2)
       const zombie = producer.identity
       expect((await producer.produce(topic)).errorCode).toBe(0)
       await producer.finish('commit')
@@ -134,7 +118,7 @@ const admissionRows: readonly Row[] = [
     rule: 'KIP-98',
     priority: 'P0',
     async run(ground) {
-      const { producer, topic } = await ready(ground)
+      const { producer, topic } = await readyProducer(ground)
       await producer.produce(topic)
       const zombie = producer.identity
       await producer.init()
@@ -143,7 +127,7 @@ const admissionRows: readonly Row[] = [
         const answer = await producer.produce(topic, { version, sequence: 1, identity: zombie })
         expect(answer.errorCode).toBe(47)
       }
-      expect(await read(ground, topic, readUncommitted)).toEqual(['v@0', 'ABORT@1'])
+      expect(await readBatches(ground, topic, readUncommitted)).toEqual(['v@0', 'ABORT@1'])
     },
   },
   {
@@ -154,7 +138,7 @@ const admissionRows: readonly Row[] = [
     rule: 'seen on 4.3.1',
     priority: 'P0',
     async run(ground) {
-      const { producer, topic } = await ready(ground)
+      const { producer, topic } = await readyProducer(ground)
       await producer.produce(topic)
       const outside = { sequence: 1, isTransactional: false }
       expect((await producer.produce(topic, outside)).errorCode).toBe(48)
@@ -169,7 +153,7 @@ const admissionRows: readonly Row[] = [
     rule: 'seen on 4.3.1',
     priority: 'P1',
     async run(ground) {
-      const { producer, topic } = await ready(ground)
+      const { producer, topic } = await readyProducer(ground)
       expect((await producer.produce(topic, { isTransactional: false })).errorCode).toBe(0)
       expect((await producer.state()).transactionState).toBe('Empty')
       expect(await endOf(ground, topic, readCommitted)).toBe(1)
@@ -183,7 +167,7 @@ const admissionRows: readonly Row[] = [
     rule: 'seen on 4.3.1',
     priority: 'P1',
     async run(ground) {
-      const { producer, topic } = await ready(ground, 1)
+      const { producer, topic } = await readyProducer(ground, 1)
       const wire = await ground.leader(topic)
       const second = await ground.topic(3)
       const { topics } = await wire.call('Metadata', 12, { topics: [{ name: second }] })
@@ -213,7 +197,7 @@ const sequenceRows: readonly Row[] = [
     rule: 'KIP-890; seen on 4.3.1',
     priority: 'P0',
     async run(ground) {
-      const { producer, topic } = await ready(ground, 2)
+      const { producer, topic } = await readyProducer(ground, 2)
       await producer.add(topic)
       expect((await producer.produce(topic, { version: 11, sequence: 7 })).errorCode).toBe(0)
       expect((await producer.produce(topic, { partition: 1, sequence: 7 })).errorCode).toBe(45)
@@ -228,8 +212,8 @@ const sequenceRows: readonly Row[] = [
     rule: 'KAFKA-14920; seen on 4.3.1',
     priority: 'P1',
     async run(ground) {
-      const { producer, topic } = await ready(ground)
-      expect((await producer.produce(topic, { version: 11 })).errorCode).toBe(120)
+      const { producer, topic } = await readyProducer(ground)
+      await untilRefused(ground, async () => (await producer.produce(topic, { version: 11 })).errorCode, 120)
       await producer.add(topic)
       expect((await producer.produce(topic, { version: 11, sequence: 1 })).errorCode).toBe(45)
       expect((await producer.produce(topic, { version: 11, sequence: 0 })).errorCode).toBe(0)
@@ -244,7 +228,7 @@ const sequenceRows: readonly Row[] = [
     rule: 'KIP-890',
     priority: 'P0',
     async run(ground) {
-      const { producer, topic } = await ready(ground)
+      const { producer, topic } = await readyProducer(ground)
       await producer.produce(topic)
       await producer.finish('commit')
       expect((await producer.produce(topic, { sequence: 1 })).errorCode).toBe(45)
@@ -259,7 +243,7 @@ const sequenceRows: readonly Row[] = [
     rule: 'KIP-98',
     priority: 'P0',
     async run(ground) {
-      const { producer, topic } = await ready(ground)
+      const { producer, topic } = await readyProducer(ground)
       await producer.add(topic)
       await producer.produce(topic, { version: 11 })
       await producer.finish('commit', classic)
@@ -276,7 +260,7 @@ const sequenceRows: readonly Row[] = [
     rule: 'KIP-98, KIP-890',
     priority: 'P0',
     async run(ground) {
-      const { producer, topic } = await ready(ground)
+      const { producer, topic } = await readyProducer(ground)
       await producer.add(topic)
       const once = { version: 11, values: ['a', 'b'] }
       for (let time = 0; time < 2; time++) {
@@ -284,152 +268,9 @@ const sequenceRows: readonly Row[] = [
       }
       expect(await endOf(ground, topic, readUncommitted)).toBe(2)
       await producer.finish('commit', classic)
-      expect((await producer.produce(topic, once)).errorCode).toBe(120)
+      await untilRefused(ground, async () => (await producer.produce(topic, once)).errorCode, 120)
     },
   },
 ]
 
-const isolationRows: readonly Row[] = [
-  {
-    id: 'fetch/open-transaction-holds-readers-back',
-    api: 'Fetch',
-    when: 'records of an open transaction stand before and behind others',
-    expect: 'read committed ends before them, read uncommitted sees all; the last stable offset is the first of them',
-    rule: 'KIP-98',
-    priority: 'P0',
-    async run(ground) {
-      const { producer, topic } = await ready(ground)
-      const plain = { isTransactional: false, transactionalId: null, identity: { producerId: -1, producerEpoch: -1 } }
-      await producer.produce(topic, { ...plain, sequence: -1, values: ['before'] })
-      await producer.produce(topic, { values: ['open'] })
-      await producer.produce(topic, { ...plain, sequence: -1, values: ['behind'] })
-      expect(await read(ground, topic, readCommitted)).toEqual(['before@-1'])
-      expect(await read(ground, topic, readUncommitted)).toEqual(['before@-1', 'open@0', 'behind@-1'])
-      const { lastStableOffset, highWatermark } = await fetchFrom(ground, topic, 0)
-      expect([lastStableOffset, highWatermark]).toEqual([1, 3])
-      await producer.finish('commit')
-      expect(await read(ground, topic, readCommitted)).toEqual(['before@-1', 'open@0', 'behind@-1', 'COMMIT@1'])
-    },
-  },
-  {
-    id: 'fetch/aborted-transactions-are-listed',
-    api: 'Fetch',
-    when: 'two transactions were aborted with a committed one between, and a third is open',
-    expect: 'read committed gets the records with the list of those that end at or behind its offset; no list otherwise',
-    rule: 'KIP-98',
-    priority: 'P0',
-    async run(ground) {
-      const { producer, topic } = await ready(ground)
-      for (const outcome of ['abort', 'commit', 'abort'] as const) {
-        await producer.produce(topic, { values: [outcome] })
-        await producer.finish(outcome)
-      }
-      await producer.produce(topic, { values: ['open'] })
-      const { producerId } = producer.identity
-      const listed = async (from: number): Promise<unknown> => (await fetchFrom(ground, topic, from)).abortedTransactions
-      expect(await listed(0)).toEqual([
-        { producerId, firstOffset: 0 },
-        { producerId, firstOffset: 4 },
-      ])
-      expect(await listed(2)).toEqual([{ producerId, firstOffset: 4 }])
-      expect(await listed(6)).toEqual([])
-      expect((await fetchFrom(ground, topic, 0, readUncommitted)).abortedTransactions).toBeNull()
-      expect(await read(ground, topic, readCommitted)).toEqual([
-        ...['abort@0', 'ABORT@1', 'commit@1', 'COMMIT@2'],
-        ...['abort@2', 'ABORT@3'],
-      ])
-    },
-  },
-  {
-    id: 'fetch/markers-carry-the-epoch-that-fences',
-    api: 'Fetch',
-    when: 'a transaction is ended in version 4, one in version 5',
-    expect: 'a control batch under the same epoch, then one under the next; each takes one offset and has no sequence',
-    rule: 'KIP-98, KIP-890',
-    priority: 'P0',
-    async run(ground) {
-      const { producer, topic } = await ready(ground)
-      await producer.add(topic)
-      await producer.produce(topic, { version: 11 })
-      await producer.finish('commit', classic)
-      await producer.produce(topic, { sequence: 1 })
-      await producer.finish('abort')
-      expect(await read(ground, topic, readUncommitted)).toEqual(['v@0', 'COMMIT@0', 'v@0', 'ABORT@1'])
-      const { records } = await fetchFrom(ground, topic, 3)
-      const header = readBatchHeader(records ?? Buffer.alloc(0))
-      expect(header).toMatchObject({ baseOffset: 3, lastOffsetDelta: 0, recordCount: 1, baseSequence: -1 })
-      expect(header).toMatchObject({ isControl: true, isTransactional: true, producerId: producer.identity.producerId })
-    },
-  },
-  {
-    id: 'end-txn/marks-partitions-without-records',
-    api: 'EndTxn',
-    when: 'a partition joined and got no records',
-    expect: 'a marker is written to it all the same',
-    rule: 'KIP-98; seen on 4.3.1',
-    priority: 'P1',
-    async run(ground) {
-      const { producer, topic } = await ready(ground)
-      await producer.add(topic)
-      await producer.finish('abort', classic)
-      expect(await read(ground, topic, readUncommitted)).toEqual(['ABORT@0'])
-      expect((await fetchFrom(ground, topic, 0)).abortedTransactions).toEqual([])
-    },
-  },
-  {
-    id: 'list-offsets/isolation',
-    api: 'ListOffsets',
-    when: 'asked for the end while a transaction is open, and when it has ended',
-    expect: 'the last stable offset for read committed, the high watermark for read uncommitted; then the end for both',
-    rule: 'KIP-98',
-    priority: 'P0',
-    async run(ground) {
-      const { producer, topic } = await ready(ground)
-      await producer.produce(topic, { values: ['a', 'b'] })
-      expect([await endOf(ground, topic, readCommitted), await endOf(ground, topic, readUncommitted)]).toEqual([0, 2])
-      await producer.finish('abort')
-      expect([await endOf(ground, topic, readCommitted), await endOf(ground, topic, readUncommitted)]).toEqual([3, 3])
-    },
-  },
-  {
-    id: 'fetch/oldest-open-transaction-counts',
-    api: 'Fetch',
-    when: 'two producers have open transactions in a partition and the later one commits first',
-    expect: 'the last stable offset stays at the first record of the older one, then moves behind both',
-    rule: 'KIP-98',
-    priority: 'P0',
-    async run(ground) {
-      const { producer: older, topic } = await ready(ground)
-      const later = await TransactionalProducer.ready(ground)
-      await older.produce(topic, { values: ['older'] })
-      await later.produce(topic, { values: ['later'] })
-      await later.finish('commit')
-      expect(await endOf(ground, topic, readCommitted)).toBe(0)
-      await older.finish('abort')
-      expect(await endOf(ground, topic, readCommitted)).toBe(4)
-      const { abortedTransactions } = await fetchFrom(ground, topic, 0)
-      expect(abortedTransactions).toEqual([{ producerId: older.identity.producerId, firstOffset: 0 }])
-    },
-  },
-  {
-    id: 'delete-records/of-an-open-transaction',
-    api: 'DeleteRecords',
-    when: 'records of an open transaction are deleted up to the high watermark, then it commits',
-    expect: '0; the last stable offset is the log start, and the marker still comes',
-    rule: 'seen on 4.3.1',
-    priority: 'P1',
-    async run(ground) {
-      const { producer, topic } = await ready(ground)
-      await producer.produce(topic, { values: ['a', 'b'] })
-      const wire = await ground.leader(topic)
-      const topics = [{ name: topic, partitions: [{ partitionIndex: 0, offset: -1 }] }]
-      const deleted = await wire.call('DeleteRecords', 2, { topics, timeoutMs: 10_000 })
-      expect(deleted.topics[0]?.partitions[0]).toMatchObject({ errorCode: 0, lowWatermark: 2 })
-      expect(await endOf(ground, topic, readCommitted)).toBe(2)
-      await producer.finish('commit')
-      expect(await read(ground, topic, readCommitted, 2)).toEqual(['COMMIT@1'])
-    },
-  },
-]
-
-export const transactionalProduceRows: readonly Row[] = [...admissionRows, ...sequenceRows, ...isolationRows]
+export const transactionalProduceRows: readonly Row[] = [...admissionRows, ...sequenceRows]

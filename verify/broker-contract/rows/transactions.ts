@@ -194,7 +194,10 @@ const joinRows: readonly Row[] = [
     priority: 'P0',
     async run(ground) {
       const { transactionalId: key, coordinator } = await TransactionalProducer.of(ground)
-      const { coordinators } = await coordinator.call('FindCoordinator', 4, { keyType: 1, keys: [key, ground.name('id')] })
+      const { coordinators } = await coordinator.call('FindCoordinator', 4, {
+        keyType: 1,
+        keys: [key, ground.name('id')],
+      })
       expect(coordinators).toMatchObject([{ key, errorCode: 0, nodeId: coordinator.nodeId }, { errorCode: 0 }])
       const single = await coordinator.call('FindCoordinator', 1, { keyType: 1, key })
       expect(single).toMatchObject({ errorCode: 0, nodeId: coordinator.nodeId })
@@ -214,7 +217,7 @@ const joinRows: readonly Row[] = [
       expect(await producer.add(topic, { partitions: [0, 1] })).toEqual([0, 0])
       const { transactionState, topics } = await producer.state()
       expect(transactionState).toBe('Ongoing')
-      expect(topics.map((each) => [each.topic, each.partitions.toSorted()])).toEqual([[topic, [0, 1]]])
+      expect(topics.map((each) => [each.topic, each.partitions.toSorted((a, b) => a - b)])).toEqual([[topic, [0, 1]]])
     },
   },
   {
@@ -256,6 +259,7 @@ const joinRows: readonly Row[] = [
     async run(ground) {
       const [producer, topic] = await Promise.all([TransactionalProducer.ready(ground), ground.topic()])
       await producer.init()
+      const stranger = await TransactionalProducer.of(ground)
       const { producerId } = producer.identity
       for (const [version, fenced] of [
         [1, 47],
@@ -263,7 +267,7 @@ const joinRows: readonly Row[] = [
         [3, 90],
       ] as const) {
         const codeOf = (given: object): Promise<number[]> => producer.add(topic, given, version)
-        expect(await codeOf({ transactionalId: ground.name('unknown') })).toEqual([49])
+        expect(await stranger.add(topic, producer.identity, version)).toEqual([49])
         expect(await codeOf({ transactionalId: '' })).toEqual([42])
         expect(await codeOf({ producerId: producerId + 1_000_000 })).toEqual([49])
         expect(await codeOf({ producerEpoch: 0 })).toEqual([fenced])

@@ -1,7 +1,9 @@
 /** A transactional producer that does exactly what it is told: one request per call, and it keeps the identity that it
  *  was given last. Every call may be overridden field by field. */
 
-import { encodeBatch, type NewRecord } from '../../../packages/broker/src/log/record-batch.ts'
+import { expect } from 'vitest'
+import { encodeBatch, readBatchHeader, recordsOf } from '../../../packages/broker/src/log/record-batch.ts'
+import { type NewRecord } from '../../../packages/broker/src/log/records.ts'
 import { type DecodedResponse, type GivenRequest } from '../../../packages/broker/src/protocol/apis.ts'
 import { type Ground, type Wire } from '../row.ts'
 
@@ -42,11 +44,7 @@ export class TransactionalProducer {
 
   /** Knows its coordinator and nothing else. */
   static async of(ground: Ground, transactionalId: string = ground.name('txn')): Promise<TransactionalProducer> {
-    return new TransactionalProducer(
-      ground,
-      await ground.coordinator(transactionalId, 'transaction'),
-      transactionalId,
-    )
+    return new TransactionalProducer(ground, await ground.coordinator(transactionalId, 'transaction'), transactionalId)
   }
 
   /** With its first identity. */
@@ -57,10 +55,7 @@ export class TransactionalProducer {
   }
 
   /** One InitProducerId, as it is answered; a good answer is its identity from then on. */
-  async init(
-    given: GivenRequest<'InitProducerId'> = {},
-    version = 5,
-  ): Promise<DecodedResponse<'InitProducerId'>> {
+  async init(given: GivenRequest<'InitProducerId'> = {}, version = 5): Promise<DecodedResponse<'InitProducerId'>> {
     const { transactionalId } = this
     const request = { transactionalId, transactionTimeoutMs: patientMs, ...given }
     const answer = await this.coordinator.call('InitProducerId', version, request)
@@ -170,6 +165,30 @@ export class TransactionalProducer {
   }
 }
 
+/** A producer with its first identity, and a topic. */
+export async function readyProducer(
+  ground: Ground,
+  partitions = 1,
+): Promise<{ readonly producer: TransactionalProducer; readonly topic: string }> {
+  const [producer, topic] = await Promise.all([TransactionalProducer.ready(ground), ground.topic(partitions)])
+  return { producer, topic }
+}
+
+/** What a fetch brings, one word per batch: its first value or how a transaction ended, and the epoch of its producer. */
+export async function readBatches(ground: Ground, topic: string, isolationLevel: number, from = 0): Promise<string[]> {
+  const { records } = await fetchFrom(ground, topic, from, isolationLevel)
+  const words: string[] = []
+  for (let rest = records ?? Buffer.alloc(0); rest.length > 0;) {
+    const header = readBatchHeader(rest)
+    if (header === undefined) break
+    const [first] = recordsOf(rest.subarray(0, header.sizeBytes), header) ?? []
+    const word = header.isControl ? (first?.key?.readInt16BE(2) === 1 ? 'COMMIT' : 'ABORT') : String(first?.value)
+    words.push(`${word}@${header.producerEpoch}`)
+    rest = rest.subarray(header.sizeBytes)
+  }
+  return words
+}
+
 /** One Fetch of a partition that does not wait. */
 export async function fetchFrom(
   ground: Ground,
@@ -192,6 +211,17 @@ export async function endOf(ground: Ground, topic: string, isolationLevel: numbe
   const answer = await wire.call('ListOffsets', 7, { isolationLevel, topics: [{ name: topic, partitions }] })
   wire.close()
   return answer.topics[0]?.partitions[0]?.offset ?? -1
+}
+
+/** What has not joined a transaction is refused with 48 or, by version, with 120. Kafka asks the coordinator for several
+ *  producers at once and then tells all of them what the version of the first one calls for, so that the right code may
+ *  come only when nobody else asks. */
+export async function untilRefused(ground: Ground, ask: () => Promise<number>, code: 48 | 120): Promise<void> {
+  await ground.until(async () => {
+    const told = await ask()
+    expect([48, 120]).toContain(told)
+    return told === code
+  }, `refused with ${code}`)
 }
 
 /** A node that does not coordinate the transactional id; needs three nodes. */
