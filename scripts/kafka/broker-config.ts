@@ -91,6 +91,7 @@ export function brokerConfig(self: BrokerAddress, all: readonly BrokerAddress[],
     'group.consumer.min.session.timeout.ms': 1_000,
     'group.consumer.min.heartbeat.interval.ms': 100,
     'group.consumer.heartbeat.interval.ms': 200,
+    'group.consumer.assignment.interval.ms': 0,
 
     // Compaction, retention and abandoned transactions are looked at several times a second.
     'log.cleaner.threads': 1,
