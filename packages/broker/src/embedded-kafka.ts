@@ -109,10 +109,10 @@ export class EmbeddedKafka {
     try {
       const failed = opened.find((each) => each.status === 'rejected')
       if (failed !== undefined) throw failed.reason
-      const { topics, autoCreateTopics, sasl, consumerGroups, topicBytesMax } = options
+      const { topics, autoCreateTopics, sasl, consumerGroups, groupSizeMax, topicBytesMax } = options
       const rebalanceDelayMs = options.rebalanceDelayMs ?? (isRealistic ? realisticRebalanceDelayMs : 0)
       const brokers = listeners.map(({ port }, index) => ({ nodeId: index + 1, host: advertisedHost, port }))
-      const groups = { rebalanceDelayMs, consumerGroups }
+      const groups = { rebalanceDelayMs, groupSizeMax, consumerGroups }
       const settings = {
         clock,
         topics,

@@ -5,7 +5,7 @@ import { type BrokerClock, systemBrokerClock } from './core/clock.ts'
 import { type TopicSpec } from './core/cluster.ts'
 import { connectionsMax, frameBytesMax } from './core/limits.ts'
 import { expectFunction, expectOption, expectOptions, expectWhole, refuseArgument } from './faults/expectations.ts'
-import { type ConsumerGroupSettings } from './groups/consumer-group.ts'
+import { consumerGroupDefaults, type ConsumerGroupSettings } from './groups/consumer-settings.ts'
 import { type SaslOptions } from './security/sasl-settings.ts'
 import { type AddressOptions } from './server/address.ts'
 import { type TlsOptions } from './server/listener.ts'
@@ -37,6 +37,8 @@ export type EmbeddedKafkaOptions = AddressOptions & {
   readonly connectionsMax?: number | undefined
   /** How long the first rebalance of a group waits for more members, in milliseconds. @default 0; 3,000 if realistic */
   readonly rebalanceDelayMs?: number | undefined
+  /** Most members of a group of the classic protocol (`group.max.size`), at least 1. @default 2 147 483 647 */
+  readonly groupSizeMax?: number | undefined
   /** Timing and size of groups of the consumer protocol (KIP-848); each has a default of its own. */
   readonly consumerGroups?: Partial<ConsumerGroupSettings> | undefined
   /** Most bytes that one topic keeps before it refuses records, at least 1. @default 256 MiB */
@@ -83,6 +85,7 @@ const optionNames: readonly (keyof EmbeddedKafkaOptions)[] = [
   'frameBytesMax',
   'connectionsMax',
   'consumerGroups',
+  'groupSizeMax',
   'rebalanceDelayMs',
   'topicBytesMax',
   'unusedFaults',
@@ -91,13 +94,24 @@ const optionNames: readonly (keyof EmbeddedKafkaOptions)[] = [
 
 export function checkOptions(options: EmbeddedKafkaOptions): void {
   expectOptions('EmbeddedKafka.start', options, optionNames)
-  const { profile, unusedFaults, clock, rebalanceDelayMs, topicBytesMax, warn } = options
+  const { profile, unusedFaults, clock, rebalanceDelayMs, groupSizeMax, consumerGroups, topicBytesMax, warn } = options
   if (profile !== undefined) expectOption('profile', profile, ['fast', 'realistic'])
   if (unusedFaults !== undefined) expectOption('unusedFaults', unusedFaults, ['fail', 'allow'])
   if (typeof clock === 'string') expectOption('clock', clock, ['manual'])
   if (rebalanceDelayMs !== undefined) expectWhole('rebalanceDelayMs', rebalanceDelayMs, { min: 0 })
+  if (groupSizeMax !== undefined) expectWhole('groupSizeMax', groupSizeMax, { min: 1 })
+  if (consumerGroups !== undefined) checkConsumerGroups(consumerGroups)
   if (topicBytesMax !== undefined) expectWhole('topicBytesMax', topicBytesMax, { min: 1 })
   if (warn !== undefined) expectFunction('warn', warn)
+}
+
+function checkConsumerGroups(given: Partial<ConsumerGroupSettings>): void {
+  const names = Object.keys(consumerGroupDefaults) as (keyof ConsumerGroupSettings)[]
+  expectOptions('consumerGroups', given, names)
+  for (const name of names) {
+    const min = name === 'assignmentIntervalMs' ? 0 : 1
+    if (given[name] !== undefined) expectWhole(`consumerGroups.${name}`, given[name], { min })
+  }
 }
 
 /** The protocol has four bytes for the length of a frame. */

@@ -27,7 +27,7 @@ export { type GroupView, type MemberView } from './core/group-view.ts'
 export { type HistoryFilter, HistoryView } from './watching/history-view.ts'
 export { type WaitOptions } from './watching/waits.ts'
 export { type TransactionView } from './core/transaction-view.ts'
-export { type ConsumerGroupSettings } from './groups/consumer-group.ts'
+export { type ConsumerGroupSettings } from './groups/consumer-settings.ts'
 export { type CommittedPartition } from './groups/offsets.ts'
 export { type NewRecord, type RecordHeader, type StoredRecord } from './log/records.ts'
 /** Faults, and the primitive that they are made of. */

@@ -2,10 +2,11 @@
  *
  *  Names, types and defaults are those of `broker-config-table.ts`. Bounds are checked where a topic has the same setting. */
 
+import { consumerGroupConfigs, type ConsumerGroupSettings } from '../groups/consumer-settings.ts'
 import { errorCode, Refusal } from '../protocol/error-code.ts'
 import { brokerConfigTable } from './broker-config-table.ts'
 import { type ConfigDefinition, type ConfigType, parseConfig } from './config-definition.ts'
-import { frameBytesMax, transactionTimeoutMsMax } from './limits.ts'
+import { frameBytesMax, groupSizeMax, transactionTimeoutMsMax } from './limits.ts'
 import { topicConfigDefinitions } from './topic-configs.ts'
 
 /** What group members may ask for (`group.min.session.timeout.ms` and `group.max.session.timeout.ms`). Kafka's default
@@ -48,6 +49,8 @@ export type BrokerFacts = {
   readonly brokers: readonly { readonly nodeId: number; readonly host: string; readonly port: number }[]
   readonly autoCreateTopics?: boolean | undefined
   readonly rebalanceDelayMs?: number | undefined
+  readonly groupSizeMax?: number | undefined
+  readonly consumerGroups?: Partial<ConsumerGroupSettings> | undefined
   readonly frameBytesMax?: number | undefined
   readonly transactionTimeoutMsMax?: number | undefined
 }
@@ -60,7 +63,9 @@ export function staticConfigsOf(facts: BrokerFacts): (nodeId: number) => Readonl
         'advertised.listeners': `PLAINTEXT://${host}:${port}`,
         'auto.create.topics.enable': String(facts.autoCreateTopics ?? false),
         'broker.id': String(nodeId),
+        ...consumerGroupConfigs(facts.consumerGroups ?? {}),
         'group.initial.rebalance.delay.ms': String(facts.rebalanceDelayMs ?? 0),
+        'group.max.size': String(facts.groupSizeMax ?? groupSizeMax),
         'group.max.session.timeout.ms': String(sessionTimeoutMsMax),
         'group.min.session.timeout.ms': String(sessionTimeoutMsMin),
         listeners: `PLAINTEXT://${host}:${port}`,

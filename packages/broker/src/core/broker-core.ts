@@ -6,7 +6,7 @@
 import { handlers } from '../apis/index.ts'
 import { errorAnswer } from '../faults/error-answers.ts'
 import { type FaultContext, type FaultDecision, Intercepts, noVerdict } from '../faults/intercepts.ts'
-import { consumerGroupDefaults, type ConsumerGroupSettings } from '../groups/consumer-group.ts'
+import { type ConsumerGroupSettings, consumerGroupSettings } from '../groups/consumer-settings.ts'
 import { GroupCoordinator } from '../groups/group-coordinator.ts'
 import { type CommittedPartition } from '../groups/offsets.ts'
 import { logSettings } from '../log/log-settings.ts'
@@ -38,7 +38,7 @@ import { FetchSessions } from './fetch-sessions.ts'
 import { type GroupView, viewGroup } from './group-view.ts'
 import { History } from './history.ts'
 import { isQuiet, StateWatch, turningClock } from './turns.ts'
-import { frameBytesMax, topicBytesMax, transactionTimeoutMsMax } from './limits.ts'
+import { frameBytesMax, groupSizeMax, topicBytesMax, transactionTimeoutMsMax } from './limits.ts'
 import { type TransactionView, viewTransaction } from './transaction-view.ts'
 
 export type BrokerCoreOptions = {
@@ -49,6 +49,8 @@ export type BrokerCoreOptions = {
   readonly autoCreateTopics?: boolean | undefined
   /** How long the first rebalance of a group waits for more members, in milliseconds. @default 0 */
   readonly rebalanceDelayMs?: number | undefined
+  /** Most members of a group of the classic protocol, 1 or more. @default 2 147 483 647 */
+  readonly groupSizeMax?: number | undefined
   /** How groups of the consumer protocol behave; what is left out has the default that stands there. */
   readonly consumerGroups?: Partial<ConsumerGroupSettings> | undefined
   /** The longest time that a producer may ask for its transactions, in milliseconds. @default 900000 */
@@ -88,13 +90,20 @@ export class BrokerCore {
     }
     let producerId = 0
     const rebalanceDelayMs = options.rebalanceDelayMs ?? 0
-    const consumerSettings = { ...consumerGroupDefaults, ...options.consumerGroups }
-    const cluster = new Cluster(options.brokers, clock, new DynamicConfigs(staticConfigsOf(options)))
+    const configs = new DynamicConfigs(staticConfigsOf(options))
+    const cluster = new Cluster(options.brokers, clock, configs)
     const newProducerId = (): number => producerId++
     const groups = new GroupCoordinator({
       clock,
       rebalanceDelayMs,
-      consumerSettings: () => consumerSettings,
+      membersMax: options.groupSizeMax ?? groupSizeMax,
+      consumerSettings: (groupId) => {
+        const { nodeId } = cluster.coordinatorOf(groupId)
+        return consumerGroupSettings({
+          ofGroup: (name) => configs.groupValue(groupId, name, nodeId),
+          ofBroker: (name) => configs.brokerValue(name, nodeId),
+        })
+      },
       topics: () => cluster.topics(),
       onAssigned: (group) => {
         const memberIds = group.members.map((member) => member.memberId)

@@ -4,6 +4,8 @@
 export const frameBytesMax: number = 100 * 1024 * 1024
 /** `sasl.server.max.receive.size`: Kafka's own limit on a request of somebody who has not signed in. */
 export const frameBytesBeforeSaslMax: number = 512 * 1024
+/** `group.max.size`: Kafka sets no limit by itself. */
+export const groupSizeMax = 2_147_483_647
 /** Clients of a test open a handful; a leak should be noticed before the machine runs out of descriptors. */
 export const connectionsMax = 1_000
 /** Everything is kept in memory. A test that needs more is a test for a real cluster. */

@@ -8,6 +8,7 @@ import { ClassicGroup } from './classic-group.ts'
 const partitions = [0, 1, 2, 3]
 const sessionTimeoutMs = 6_000
 const heartbeatMs = 1_000
+const membersMax = 8
 
 type Owner = { readonly identity: string; readonly memberId: string }
 
@@ -140,7 +141,7 @@ test('a partition has one owner in a generation, and nobody commits after a late
       const clock = new VirtualClock()
       let ids = 0
       const newMemberId = (prefix: string): string => `${prefix}-${++ids}`
-      const group = new ClassicGroup('g', { clock, rebalanceDelayMs, newMemberId, onAssigned: () => {} })
+      const group = new ClassicGroup('g', { clock, rebalanceDelayMs, membersMax, newMemberId, onAssigned: () => {} })
       const ownership = new Ownership()
       const actors: Actor[] = []
       for (const each of script) {

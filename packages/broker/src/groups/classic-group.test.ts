@@ -9,10 +9,11 @@ import { type JoinAnswer, type SyncAnswer } from './member.ts'
 let clock: VirtualClock
 let group: ClassicGroup
 let ids: number
+const membersMax = 4
 
 function newGroup(rebalanceDelayMs: number): ClassicGroup {
   const newMemberId = (prefix: string): string => `${prefix}-${++ids}`
-  return new ClassicGroup('g', { clock, rebalanceDelayMs, newMemberId, onAssigned: () => {} })
+  return new ClassicGroup('g', { clock, rebalanceDelayMs, membersMax, newMemberId, onAssigned: () => {} })
 }
 
 beforeEach(() => {
@@ -91,6 +92,23 @@ describe('joining', () => {
     expect(first.answer).toBeUndefined()
     await clock.advance(1)
     expect(first.answer?.members.map((member) => member.memberId)).toEqual(['c-1', 'c-2'])
+  })
+
+  test('a full group takes nobody else, and while it rebalances the last to come are left out', async () => {
+    const first = Array.from({ length: membersMax }, () => joining())
+    await clock.advance(0)
+    expect(first.map(({ answer }) => answer?.errorCode)).toEqual([0, 0, 0, 0])
+    const surplus = joining()
+    await clock.advance(0)
+    expect(surplus.answer).toMatchObject({ errorCode: errorCode.groupMaxSizeReached, memberId: '' })
+
+    joining({ memberId: 'c-1', protocols: [{ name: 'range', metadata: Buffer.from('other') }] })
+    const others = Array.from({ length: membersMax }, () => joining())
+    await clock.advance(0)
+    expect(others.map(({ answer }) => answer?.errorCode)).toEqual([undefined, undefined, undefined, 81])
+    const late = joining({ memberId: 'c-2' })
+    await clock.advance(0)
+    expect(late.answer?.errorCode).toBe(errorCode.groupMaxSizeReached)
   })
 
   test('only the leader is told who is in the group', async () => {

@@ -89,6 +89,7 @@ export class ClassicGroup {
   join(command: JoinCommand): Promise<JoinAnswer> | JoinAnswer {
     const { memberId, groupInstanceId } = command
     if (this.#state === 'dead') return failedJoin(errorCode.coordinatorNotAvailable, memberId)
+    if (!this.#hasRoomFor(memberId)) return failedJoin(errorCode.groupMaxSizeReached, '')
     if (!this.#accepts(command)) return failedJoin(errorCode.inconsistentGroupProtocol, memberId)
     if (memberId === '') return groupInstanceId === null ? this.#joinNew(command) : this.#joinNewStatic(command)
     if (this.#pendingJoins.has(memberId)) {
@@ -105,6 +106,24 @@ export class ClassicGroup {
     if (command.protocolType === '' || command.protocols.length === 0) return false
     if (this.#roster.size === 0) return true
     return command.protocolType === this.#protocolType && this.#roster.sharesProtocol(command.protocols)
+  }
+
+  /** While members join again, those count that have done so: who comes last finds the group full. */
+  #hasRoomFor(memberId: string): boolean {
+    const { membersMax } = this.#options
+    const isMember = this.#roster.get(memberId) !== undefined
+    switch (this.#state) {
+      case 'preparing': {
+        const waiting = this.members.filter(({ answerJoin }) => answerJoin !== undefined)
+        return waiting.length < membersMax || waiting.some((member) => member.memberId === memberId)
+      }
+      case 'completing':
+      case 'stable':
+        return isMember || this.#roster.size < membersMax
+      case 'empty':
+      case 'dead':
+        return true
+    }
   }
 
   #joinNew(command: JoinCommand): Promise<JoinAnswer> | JoinAnswer {

@@ -38,5 +38,7 @@ export type GroupOptions = {
   readonly newMemberId: (prefix: string) => string
   /** `group.initial.rebalance.delay.ms` */
   readonly rebalanceDelayMs: number
+  /** `group.max.size` */
+  readonly membersMax: number
   readonly onAssigned: (group: ClassicGroup) => void
 }

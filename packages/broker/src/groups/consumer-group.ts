@@ -24,31 +24,13 @@ import {
   refusedHeartbeat,
   updatedMember,
 } from './consumer-member.ts'
+import { type ConsumerGroupSettings } from './consumer-settings.ts'
 import { reconcile } from './reconciliation.ts'
 import { type GroupTopic, Subscriptions } from './subscriptions.ts'
 import { areEqual, noPartitions, type TopicPartitions, without } from './topic-partitions.ts'
 import { RegexProblem } from './topic-regex.ts'
 
 export type ConsumerGroupState = 'empty' | 'assigning' | 'reconciling' | 'stable' | 'dead'
-
-/** What Kafka calls `group.consumer.*`. Its own defaults are slower, because it has more to do than a test. */
-export type ConsumerGroupSettings = {
-  /** A member that is silent for so long is out, in milliseconds. @default 45 000, as in Kafka */
-  readonly sessionTimeoutMs: number
-  /** How often members are told to send heartbeats, in milliseconds. @default 100; Kafka: 5 000 */
-  readonly heartbeatIntervalMs: number
-  /** The least time between two assignments of a group, in milliseconds. @default 0; Kafka 4.3: 1 000 */
-  readonly assignmentIntervalMs: number
-  /** Most members of a group (`group.consumer.max.size`). @default 2 147 483 647, as in Kafka */
-  readonly membersMax: number
-}
-
-export const consumerGroupDefaults: ConsumerGroupSettings = {
-  sessionTimeoutMs: 45_000,
-  heartbeatIntervalMs: 100,
-  assignmentIntervalMs: 0,
-  membersMax: 2_147_483_647,
-}
 
 export type ConsumerGroupOptions = {
   readonly clock: BrokerClock

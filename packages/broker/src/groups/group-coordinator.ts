@@ -9,8 +9,9 @@ import { type BrokerClock, randomUuid } from '../core/clock.ts'
 import { errorCode, type ErrorCode } from '../protocol/error-code.ts'
 import { ClassicGroup } from './classic-group.ts'
 import { type MemberStamp } from './commands.ts'
-import { ConsumerGroup, type ConsumerGroupSettings } from './consumer-group.ts'
+import { ConsumerGroup } from './consumer-group.ts'
 import { type HeartbeatAnswer, type HeartbeatCommand, joiningEpoch, refusedHeartbeat } from './consumer-member.ts'
+import { type ConsumerGroupSettings } from './consumer-settings.ts'
 import { GroupOffsets } from './offsets.ts'
 import { type GroupTopic } from './subscriptions.ts'
 
@@ -19,6 +20,8 @@ export type Group = ClassicGroup | ConsumerGroup
 export type CoordinatorOptions = {
   readonly clock: BrokerClock
   readonly rebalanceDelayMs: number
+  /** `group.max.size` */
+  readonly membersMax: number
   /** Looked up at every use, because they can be altered while a group runs. */
   readonly consumerSettings: (groupId: string) => ConsumerGroupSettings
   readonly topics: () => readonly GroupTopic[]
@@ -80,9 +83,9 @@ export class GroupCoordinator {
   }
 
   #newClassic(groupId: string): ClassicGroup {
-    const { clock, rebalanceDelayMs, onAssigned } = this.#options
+    const { clock, rebalanceDelayMs, membersMax, onAssigned } = this.#options
     const newMemberId = (prefix: string): string => `${prefix}-${randomUuid(clock)}`
-    return new ClassicGroup(groupId, { clock, rebalanceDelayMs, onAssigned, newMemberId })
+    return new ClassicGroup(groupId, { clock, rebalanceDelayMs, membersMax, onAssigned, newMemberId })
   }
 
   #newConsumer(groupId: string): ConsumerGroup {
