@@ -6,7 +6,12 @@ import { classicOffsetRows } from './classic-offsets.ts'
 import { classicSessionRows } from './classic-sessions.ts'
 import { classicStaticRows } from './classic-static.ts'
 import { clusterRows } from './cluster.ts'
+import { consumerGroupRows } from './consumer-groups.ts'
+import { consumerOffsetRows } from './consumer-offsets.ts'
+import { consumerRefusalRows } from './consumer-refusals.ts'
+import { consumerStaticRows } from './consumer-static.ts'
 import { frameRows } from './frames.ts'
+import { groupAdminRows } from './group-admin.ts'
 import { groupListingRows } from './group-listing.ts'
 import { saslRows } from './sasl.ts'
 import { saslSessionRows } from './sasl-sessions.ts'
@@ -26,7 +31,12 @@ export const rows: readonly Row[] = [
   ...classicSessionRows,
   ...classicStaticRows,
   ...clusterRows,
+  ...consumerGroupRows,
+  ...consumerOffsetRows,
+  ...consumerRefusalRows,
+  ...consumerStaticRows,
   ...frameRows,
+  ...groupAdminRows,
   ...groupListingRows,
   ...saslRows,
   ...saslSessionRows,

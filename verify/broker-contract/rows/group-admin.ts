@@ -1,0 +1,452 @@
+/** What tools ask about groups of either protocol and do to them: describing, listing, removing members, offsets and groups. */
+
+import { expect } from 'vitest'
+import { type Ground, type Row, type Wire } from '../row.ts'
+import { ClassicMember, loneMember, protocol } from '../steps/classic-member.ts'
+import {
+  ConsumerMember,
+  describeConsumerGroup,
+  indexes,
+  loneConsumer,
+  nextAssignment,
+} from '../steps/consumer-member.ts'
+
+const asTool = { generationIdOrMemberEpoch: -1, memberId: '' }
+
+/** A group that has offsets and nobody in it. */
+async function emptyGroup(ground: Ground, topics: readonly string[], partitions = 1): Promise<ClassicMember> {
+  const tool = await ClassicMember.of(ground, ground.name('group'))
+  for (const name of topics) {
+    const offsets = Array.from({ length: partitions }, (_, partitionIndex) => ({
+      partitionIndex,
+      committedOffset: 5,
+      committedMetadata: '',
+    }))
+    await tool.wire.call('OffsetCommit', 8, {
+      groupId: tool.groupId,
+      ...asTool,
+      topics: [{ name, partitions: offsets }],
+    })
+  }
+  return tool
+}
+
+async function forget(
+  wire: Wire,
+  groupId: string,
+  topics: Readonly<Record<string, readonly number[]>>,
+): Promise<{ readonly code: number; readonly of: Readonly<Record<string, number>> }> {
+  const named = Object.entries(topics).map(([name, partitions]) => ({
+    name,
+    partitions: partitions.map((partitionIndex) => ({ partitionIndex })),
+  }))
+  const answer = await wire.call('OffsetDelete', 0, { groupId, topics: named })
+  const codes = answer.topics.flatMap(({ name, partitions }) =>
+    partitions.map(({ partitionIndex, errorCode }) => [`${name} ${partitionIndex}`, errorCode] as const),
+  )
+  return { code: answer.errorCode, of: Object.fromEntries(codes) }
+}
+
+async function offsetsOf(wire: Wire, groupId: string): Promise<readonly string[]> {
+  const answer = await wire.call('OffsetFetch', 8, { groups: [{ groupId, topics: null }], requireStable: false })
+  return (answer.groups[0]?.topics ?? []).flatMap(({ name, partitions }) =>
+    partitions.map(({ partitionIndex }) => `${name} ${partitionIndex}`),
+  )
+}
+
+export const groupAdminRows: readonly Row[] = [
+  {
+    id: 'consumer-group-describe/stable-group',
+    api: 'ConsumerGroupDescribe',
+    when: 'a stable consumer group',
+    expect: 'Stable, both epochs, the assignor, and its member with client, subscription, partitions and target',
+    rule: 'KIP-848',
+    priority: 'P0',
+    async run(ground) {
+      const topic = await ground.topic(2)
+      const member = await ConsumerMember.of(ground, ground.name('group'), 'instance')
+      await member.join([topic], { rackId: 'rack' })
+      const group = await member.describe()
+      const parts = {
+        topicPartitions: [{ topicId: member.assigned[0]?.topicId, topicName: topic, partitions: [0, 1] }],
+      }
+      expect(group).toMatchObject({
+        errorCode: 0,
+        groupState: 'Stable',
+        groupEpoch: 2,
+        assignmentEpoch: 2,
+        assignorName: 'uniform',
+        members: [
+          {
+            memberId: member.memberId,
+            instanceId: 'instance',
+            rackId: 'rack',
+            memberEpoch: 2,
+            clientId: 'contract',
+            clientHost: '/127.0.0.1',
+            subscribedTopicNames: [topic],
+            subscribedTopicRegex: '',
+            assignment: parts,
+            targetAssignment: parts,
+            memberType: 1,
+          },
+        ],
+      })
+      expect((await member.describe(0)).members[0]?.memberId).toBe(member.memberId)
+    },
+  },
+  {
+    id: 'consumer-group-describe/while-it-reconciles',
+    api: 'ConsumerGroupDescribe',
+    when: 'a member was told to give partitions up and has not said that it has',
+    expect: 'Reconciling; it is still shown with all of them, and with its target',
+    rule: 'KIP-848; seen on 4.3.1',
+    priority: 'P1',
+    async run(ground) {
+      const topic = await ground.topic(4)
+      const first = await loneConsumer(ground, topic)
+      await first.other().join([topic])
+      await nextAssignment(ground, first)
+      const { groupState, members } = await first.describe()
+      const shown = members.find(({ memberId }) => memberId === first.memberId)
+      expect(groupState).toBe('Reconciling')
+      expect(indexes(shown?.assignment?.topicPartitions ?? [])).toEqual([0, 1, 2, 3])
+      expect(indexes(shown?.targetAssignment?.topicPartitions ?? [])).toEqual(indexes(first.assigned))
+    },
+  },
+  {
+    id: 'consumer-group-describe/empty-group',
+    api: 'ConsumerGroupDescribe',
+    when: 'everybody has left a consumer group',
+    expect: 'Empty, without members',
+    rule: 'KIP-848',
+    priority: 'P0',
+    async run(ground) {
+      const member = await loneConsumer(ground, await ground.topic())
+      await member.leave()
+      expect(await member.describe()).toMatchObject({ errorCode: 0, groupState: 'Empty', groupEpoch: 3, members: [] })
+    },
+  },
+  {
+    id: 'consumer-group-describe/unknown-group',
+    api: 'ConsumerGroupDescribe',
+    when: 'a group that does not exist, one of the classic protocol, and one without a name',
+    expect: '69 GROUP_ID_NOT_FOUND with a message, 69 with another, and 24 INVALID_GROUP_ID',
+    rule: 'KIP-848; seen on 4.3.1',
+    priority: 'P0',
+    async run(ground) {
+      const { groupId, wire } = await loneMember(ground)
+      expect(await describeConsumerGroup(wire, groupId)).toMatchObject({
+        errorCode: 69,
+        errorMessage: `Group ${groupId} is not a consumer group.`,
+      })
+      const missing = ground.name('group')
+      const other = await ground.coordinator(missing)
+      expect(await describeConsumerGroup(other, missing)).toMatchObject({
+        errorCode: 69,
+        errorMessage: `Group ${missing} not found.`,
+      })
+      expect((await describeConsumerGroup(wire, '')).errorCode).toBe(24)
+    },
+  },
+  {
+    id: 'consumer-group-describe/not-the-coordinator',
+    api: 'ConsumerGroupDescribe',
+    when: 'the node does not coordinate the group',
+    expect: '16 NOT_COORDINATOR',
+    rule: 'KIP-848',
+    priority: 'P0',
+    nodes: 3,
+    async run(ground) {
+      const groupId = ground.name('group')
+      const { nodeId } = await ground.coordinator(groupId)
+      expect((await describeConsumerGroup(await ground.node((nodeId % 3) + 1), groupId)).errorCode).toBe(16)
+    },
+  },
+  {
+    id: 'describe-groups/consumer-group',
+    api: 'DescribeGroups',
+    when: 'a group of the consumer protocol',
+    expect: 'version 6: 69 GROUP_ID_NOT_FOUND with a message; before: Dead without an error',
+    rule: 'KIP-1043; seen on 4.3.1',
+    priority: 'P0',
+    async run(ground) {
+      const { wire, groupId } = await loneConsumer(ground, await ground.topic())
+      const request = { groups: [groupId], includeAuthorizedOperations: false }
+      const errorMessage = `Group ${groupId} is not a classic group.`
+      const now = (await wire.call('DescribeGroups', 6, request)).groups[0]
+      expect(now).toMatchObject({ errorCode: 69, errorMessage, groupState: 'Dead', members: [] })
+      const before = (await wire.call('DescribeGroups', 5, request)).groups[0]
+      expect(before).toMatchObject({ errorCode: 0, groupState: 'Dead', members: [] })
+    },
+  },
+  {
+    id: 'list-groups/consumer-group',
+    api: 'ListGroups',
+    when: 'a stable and an empty consumer group, asked for by type and by state in any case',
+    expect: 'both with type and protocol type consumer and their states; the filters pick one of them',
+    rule: 'KIP-848; KIP-518 and KIP-848 for the filters',
+    priority: 'P0',
+    async run(ground) {
+      const [stable, empty] = [await loneConsumer(ground, await ground.topic()), await ConsumerMember.of(ground)]
+      await empty.join([])
+      await empty.leave()
+      const listed = async (statesFilter: string[], typesFilter: string[]): Promise<readonly string[]> => {
+        const wires = [stable.wire, empty.wire]
+        const answers = await Promise.all(
+          wires.map((wire) => wire.call('ListGroups', 5, { statesFilter, typesFilter })),
+        )
+        const own = answers.flatMap(({ groups }) => groups)
+        const found = own.filter(({ groupId }) => [stable.groupId, empty.groupId].includes(groupId))
+        return [...new Set(found.map((group) => Object.values(group).join()))].toSorted()
+      }
+      const stableLine = `${stable.groupId},consumer,Stable,consumer`
+      const emptyLine = `${empty.groupId},consumer,Empty,consumer`
+      expect(await listed([], ['Consumer'])).toEqual([stableLine, emptyLine].toSorted())
+      expect(await listed(['STABLE'], [])).toEqual([stableLine])
+      expect(await listed(['empty', 'assigning'], ['consumer'])).toEqual([emptyLine])
+      expect(await listed([], ['classic'])).toEqual([])
+      expect(await listed(['nonsense'], [])).toEqual([])
+    },
+  },
+  {
+    id: 'delete-groups/consumer-group',
+    api: 'DeleteGroups',
+    when: 'a consumer group with a member, and again when it has left',
+    expect: '68 NON_EMPTY_GROUP, then 0; its offsets and its epochs are gone',
+    rule: 'KIP-229, KIP-848',
+    priority: 'P0',
+    async run(ground) {
+      const topic = await ground.topic()
+      const member = await loneConsumer(ground, topic)
+      const { wire, groupId } = member
+      await member.commit(topic)
+      const remove = async (): Promise<number | undefined> =>
+        (await wire.call('DeleteGroups', 2, { groupsNames: [groupId] })).results[0]?.errorCode
+      expect(await remove()).toBe(68)
+      await member.leave()
+      expect(await remove()).toBe(0)
+      expect(await offsetsOf(wire, groupId)).toEqual([])
+      expect((await member.join([topic])).memberEpoch).toBe(2)
+    },
+  },
+  {
+    id: 'leave-group/consumer-member',
+    api: 'LeaveGroup',
+    when: 'a tool takes members out of a consumer group: by member id, by instance id, a stranger',
+    expect: '0, 0 and 25 UNKNOWN_MEMBER_ID; the members are unknown from then on',
+    rule: 'seen on 4.3.1',
+    priority: 'P1',
+    async run(ground) {
+      const topic = await ground.topic(3)
+      const member = await loneConsumer(ground, topic)
+      const named = member.other('instance')
+      await named.join([topic])
+      const { wire, groupId, memberId } = member
+      const members = [
+        { memberId, groupInstanceId: null, reason: null },
+        { memberId: '', groupInstanceId: 'instance', reason: null },
+        { memberId: 'stranger', groupInstanceId: null, reason: null },
+      ]
+      const answer = await wire.call('LeaveGroup', 5, { groupId, members })
+      expect([answer.errorCode, ...answer.members.map(({ errorCode }) => errorCode)]).toEqual([0, 0, 0, 25])
+      expect((await member.heartbeat()).errorCode).toBe(25)
+      expect((await named.heartbeat()).errorCode).toBe(25)
+    },
+  },
+  {
+    id: 'heartbeat/of-a-consumer-member',
+    api: 'Heartbeat',
+    when: 'a member of a consumer group sends Heartbeat and SyncGroup of the classic protocol',
+    expect: '25 UNKNOWN_MEMBER_ID',
+    rule: 'seen on 4.3.1',
+    priority: 'P1',
+    async run(ground) {
+      const { wire, groupId, memberId, epoch } = await loneConsumer(ground, await ground.topic())
+      const classic = new ClassicMember(wire, groupId)
+      classic.memberId = memberId
+      classic.generationId = epoch
+      expect([await classic.heartbeat(), (await classic.sync()).errorCode]).toEqual([25, 25])
+    },
+  },
+  {
+    id: 'join-group/other-client-in-a-consumer-group',
+    api: 'JoinGroup',
+    when: 'a classic member whose protocol type is not consumer joins a living consumer group',
+    expect: '23 INCONSISTENT_GROUP_PROTOCOL',
+    rule: 'KIP-848: only consumers can share a group',
+    priority: 'P0',
+    async run(ground) {
+      const { wire, groupId } = await loneConsumer(ground, await ground.topic())
+      const answer = await new ClassicMember(wire, groupId).tryJoin({ protocolType: 'connect' })
+      expect(answer.errorCode).toBe(23)
+    },
+  },
+  {
+    id: 'join-group/empty-consumer-group-becomes-classic',
+    api: 'JoinGroup',
+    when: 'a classic member joins a consumer group that everybody has left',
+    expect: '0 in generation 1; the group is a classic one and keeps its offsets. With an id that nobody has: 25',
+    rule: 'KIP-848: an empty group has no protocol; seen on 4.3.1',
+    priority: 'P0',
+    async run(ground) {
+      const topic = await ground.topic()
+      const member = await loneConsumer(ground, topic)
+      const { wire, groupId } = member
+      await member.commit(topic)
+      await member.leave()
+      expect((await new ClassicMember(wire, groupId).tryJoin({ memberId: 'stranger' })).errorCode).toBe(25)
+      const classic = new ClassicMember(wire, groupId)
+      expect(await classic.join()).toMatchObject({ errorCode: 0, generationId: 1 })
+      expect((await member.describe()).errorCode).toBe(69)
+      expect(await offsetsOf(wire, groupId)).toEqual([`${topic} 0`])
+    },
+  },
+  {
+    id: 'consumer-group-heartbeat/empty-classic-group-becomes-consumer',
+    api: 'ConsumerGroupHeartbeat',
+    when: 'a consumer joins a classic group that has offsets and no members',
+    expect: '0; the group is a consumer group and keeps its offsets',
+    rule: 'KIP-848: an empty group has no protocol',
+    priority: 'P0',
+    async run(ground) {
+      const topic = await ground.topic()
+      const { wire, groupId } = await emptyGroup(ground, [topic])
+      const member = new ConsumerMember(wire, groupId, 'member')
+      expect(await member.join([topic])).toMatchObject({ errorCode: 0, memberEpoch: 2 })
+      expect((await member.describe()).groupState).toBe('Stable')
+      expect(await offsetsOf(wire, groupId)).toEqual([`${topic} 0`])
+    },
+  },
+  {
+    id: 'describe-groups/group-without-a-name',
+    api: 'DescribeGroups',
+    when: 'the group id is empty',
+    expect: 'as any group that does not exist: 69 in version 6, Dead before; DeleteGroups: 69',
+    rule: 'seen on 4.3.1',
+    priority: 'P1',
+    async run(ground) {
+      const wire = await ground.coordinator('')
+      const request = { groups: [''], includeAuthorizedOperations: false }
+      expect((await wire.call('DescribeGroups', 6, request)).groups[0]).toMatchObject({ errorCode: 69 })
+      const before = (await wire.call('DescribeGroups', 5, request)).groups[0]
+      expect(before).toMatchObject({ errorCode: 0, groupState: 'Dead' })
+    },
+  },
+  {
+    id: 'sync-group/without-protocol',
+    api: 'SyncGroup',
+    when: 'version 5 without protocol type or name',
+    expect: '23 INCONSISTENT_GROUP_PROTOCOL, whatever the group',
+    rule: 'KIP-559',
+    priority: 'P1',
+    async run(ground) {
+      const member = await loneMember(ground)
+      expect((await member.sync({ protocolType: null })).errorCode).toBe(23)
+      expect((await member.sync({ protocolName: null, groupId: '' })).errorCode).toBe(23)
+    },
+  },
+  {
+    id: 'offset-delete/empty-group',
+    api: 'OffsetDelete',
+    when: 'offsets of a group without members, with and without a commit, of partitions that do not exist',
+    expect: '0 and 0, and 3 UNKNOWN_TOPIC_OR_PARTITION; what was not named is kept',
+    rule: 'KIP-496',
+    priority: 'P0',
+    async run(ground) {
+      const topic = await ground.topic(3)
+      const { wire, groupId } = await emptyGroup(ground, [topic], 2)
+      const missing = ground.name('topic')
+      const answer = await forget(wire, groupId, { [topic]: [0, 2, 99], [missing]: [0] })
+      const of = { [`${topic} 0`]: 0, [`${topic} 2`]: 0, [`${topic} 99`]: 3, [`${missing} 0`]: 3 }
+      expect(answer).toEqual({ code: 0, of })
+      expect(await offsetsOf(wire, groupId)).toEqual([`${topic} 1`])
+    },
+  },
+  {
+    id: 'offset-delete/unknown-group',
+    api: 'OffsetDelete',
+    when: 'the group does not exist, or has no name',
+    expect: '69 GROUP_ID_NOT_FOUND, 24 INVALID_GROUP_ID',
+    rule: 'KIP-496',
+    priority: 'P0',
+    async run(ground) {
+      const [topic, groupId] = [await ground.topic(), ground.name('group')]
+      const wire = await ground.coordinator(groupId)
+      expect((await forget(wire, groupId, { [topic]: [0] })).code).toBe(69)
+      expect((await forget(wire, '', { [topic]: [0] })).code).toBe(24)
+    },
+  },
+  {
+    id: 'offset-delete/topic-of-classic-members',
+    api: 'OffsetDelete',
+    when: 'offsets of a topic that members of a classic group subscribe to, and of another',
+    expect: '86 GROUP_SUBSCRIBED_TO_TOPIC and 0',
+    rule: 'KIP-496',
+    priority: 'P0',
+    async run(ground) {
+      const [wanted, other] = [await ground.topic(), await ground.topic()]
+      const { wire, groupId } = await emptyGroup(ground, [wanted, other])
+      await loneMember(ground, groupId, { protocols: [protocol('range', wanted)] })
+      const answer = await forget(wire, groupId, { [wanted]: [0], [other]: [0] })
+      expect(answer).toEqual({ code: 0, of: { [`${wanted} 0`]: 86, [`${other} 0`]: 0 } })
+      expect(await offsetsOf(wire, groupId)).toEqual([`${wanted} 0`])
+    },
+  },
+  {
+    id: 'offset-delete/topic-of-consumer-members',
+    api: 'OffsetDelete',
+    when: 'offsets of a topic that members of a consumer group subscribe to, and of another',
+    expect: '86 GROUP_SUBSCRIBED_TO_TOPIC and 0',
+    rule: 'KIP-496, KIP-848',
+    priority: 'P0',
+    async run(ground) {
+      const [wanted, other] = [await ground.topic(), await ground.topic()]
+      const { wire, groupId } = await loneConsumer(ground, wanted)
+      const answer = await forget(wire, groupId, { [wanted]: [0], [other]: [0] })
+      expect(answer).toEqual({ code: 0, of: { [`${wanted} 0`]: 86, [`${other} 0`]: 0 } })
+    },
+  },
+  {
+    id: 'offset-delete/subscription-nobody-can-read',
+    api: 'OffsetDelete',
+    when: 'the members of a classic group are consumers whose subscription is not readable',
+    expect: '86 GROUP_SUBSCRIBED_TO_TOPIC for every topic',
+    rule: 'seen on 4.3.1',
+    priority: 'P1',
+    async run(ground) {
+      const topic = await ground.topic()
+      const protocols = [{ name: 'range', metadata: Buffer.from('zzz') }]
+      const { wire, groupId } = await loneMember(ground, ground.name('group'), { protocols })
+      expect(await forget(wire, groupId, { [topic]: [0] })).toEqual({ code: 0, of: { [`${topic} 0`]: 86 } })
+    },
+  },
+  {
+    id: 'offset-delete/group-of-other-clients',
+    api: 'OffsetDelete',
+    when: 'the group has members whose protocol type is not consumer',
+    expect: '68 NON_EMPTY_GROUP',
+    rule: 'KIP-496',
+    priority: 'P0',
+    async run(ground) {
+      const topic = await ground.topic()
+      const { wire, groupId } = await loneMember(ground, ground.name('group'), { protocolType: 'connect' })
+      expect((await forget(wire, groupId, { [topic]: [0] })).code).toBe(68)
+    },
+  },
+  {
+    id: 'offset-delete/not-the-coordinator',
+    api: 'OffsetDelete',
+    when: 'the node does not coordinate the group',
+    expect: '16 NOT_COORDINATOR',
+    rule: 'KIP-496',
+    priority: 'P0',
+    nodes: 3,
+    async run(ground) {
+      const groupId = ground.name('group')
+      const { nodeId } = await ground.coordinator(groupId)
+      const stranger = await ground.node((nodeId % 3) + 1)
+      expect((await forget(stranger, groupId, { any: [0] })).code).toBe(16)
+    },
+  },
+]
