@@ -2,9 +2,29 @@
 
 import { expect } from 'vitest'
 import { type Row } from '../row.ts'
-import { ConsumerMember, loneConsumer, nextAssignment } from '../steps/consumer-member.ts'
+import { ConsumerMember, indexes, loneConsumer, nextAssignment } from '../steps/consumer-member.ts'
 
 const rule = 'KIP-848, OffsetCommit and OffsetFetch'
+
+/** The codes of one commit of several partitions. */
+async function commitEach(
+  member: ConsumerMember,
+  topic: string,
+  partitions: readonly number[],
+  epoch = member.epoch,
+): Promise<readonly number[]> {
+  const { groupId, memberId, wire } = member
+  const offsets = partitions.map((partitionIndex) => ({
+    partitionIndex,
+    committedOffset: 7,
+    committedLeaderEpoch: -1,
+    committedMetadata: '',
+  }))
+  const topics = [{ name: topic, partitions: offsets }]
+  const stamp = { groupId, memberId, generationIdOrMemberEpoch: epoch, groupInstanceId: null }
+  const answer = await wire.call('OffsetCommit', 9, { ...stamp, topics })
+  return answer.topics[0]?.partitions.map(({ errorCode }) => errorCode) ?? []
+}
 
 export const consumerOffsetRows: readonly Row[] = [
   {
@@ -43,20 +63,53 @@ export const consumerOffsetRows: readonly Row[] = [
   {
     id: 'offset-commit/of-a-consumer-while-it-gives-up',
     api: 'OffsetCommit',
-    when: 'a member commits a partition that it must give up, before and after it has said that it has',
-    expect: '0 before; after it, 113 STALE_MEMBER_EPOCH under the old epoch',
-    rule,
+    when: 'a member that must give partitions up commits all that it has held',
+    expect: '0, for those too',
+    rule: 'KIP-848: work that was done is committed before a partition is given up',
     priority: 'P0',
     async run(ground) {
       const topic = await ground.topic(2)
       const first = await loneConsumer(ground, topic)
       await first.other().join([topic])
       await nextAssignment(ground, first)
+      expect(await commitEach(first, topic, [0, 1])).toEqual([0, 0])
+    },
+  },
+  {
+    id: 'offset-commit/of-a-zombie-consumer',
+    api: 'OffsetCommit',
+    when: 'a member commits what it has given up, under the epoch in which it had it and under its new one',
+    expect: '113 STALE_MEMBER_EPOCH under the old one, also for what it keeps if both are in one request',
+    rule: 'KIP-848, KIP-1251; seen on 4.3.1',
+    priority: 'P0',
+    async run(ground) {
+      const topic = await ground.topic(2)
+      const first = await loneConsumer(ground, topic)
+      await first.other().join([topic])
+      const [kept = 0] = indexes(await nextAssignment(ground, first))
       const old = first.epoch
-      expect(await first.commit(topic, 1)).toBe(0)
       await first.acknowledge()
-      expect(await first.commit(topic, 2, { generationIdOrMemberEpoch: old })).toBe(113)
-      expect(await first.commit(topic, 3)).toBe(0)
+      expect(await commitEach(first, topic, [1 - kept], old)).toEqual([113])
+      expect(await commitEach(first, topic, [kept, 1 - kept], old)).toEqual([113, 113])
+    },
+  },
+  {
+    id: 'offset-commit/of-a-consumer-that-moved-on',
+    api: 'OffsetCommit',
+    when: 'a member commits a partition that it keeps under the epoch before, in which it had it already',
+    expect: '0; 113 STALE_MEMBER_EPOCH under an epoch from before it had it',
+    rule: 'KIP-1251: per-partition assignment epochs',
+    priority: 'P0',
+    async run(ground) {
+      const topic = await ground.topic(2)
+      const first = await loneConsumer(ground, topic)
+      await first.other().join([topic])
+      const kept = indexes(await nextAssignment(ground, first))
+      const old = first.epoch
+      await first.acknowledge()
+      expect(first.epoch).toBe(old + 1)
+      expect(await commitEach(first, topic, kept, old)).toEqual([0])
+      expect(await commitEach(first, topic, kept, old - 1)).toEqual([113])
     },
   },
   {

@@ -13,17 +13,18 @@ import { consumerStaticRows } from './consumer-static.ts'
 import { frameRows } from './frames.ts'
 import { groupAdminRows } from './group-admin.ts'
 import { groupListingRows } from './group-listing.ts'
-import { saslRows } from './sasl.ts'
-import { saslSessionRows } from './sasl-sessions.ts'
-import { serverRows } from './server.ts'
 import { metadataRows } from './metadata.ts'
+import { offsetDeleteRows } from './offset-delete.ts'
+import { saslSessionRows } from './sasl-sessions.ts'
+import { saslRows } from './sasl.ts'
+import { serverRows } from './server.ts'
 import { topicChangeRows } from './topic-changes.ts'
 import { topicRows } from './topics.ts'
 import { transactionEndRows } from './transaction-ends.ts'
-import { transactionRows } from './transactions.ts'
 import { transactionalOffsetRows } from './transactional-offsets.ts'
 import { transactionalProduceRows } from './transactional-produce.ts'
 import { transactionalReadRows } from './transactional-reads.ts'
+import { transactionRows } from './transactions.ts'
 
 export const rows: readonly Row[] = [
   ...classicJoinRows,
@@ -38,15 +39,16 @@ export const rows: readonly Row[] = [
   ...frameRows,
   ...groupAdminRows,
   ...groupListingRows,
-  ...saslRows,
-  ...saslSessionRows,
-  ...serverRows,
   ...metadataRows,
+  ...offsetDeleteRows,
+  ...saslSessionRows,
+  ...saslRows,
+  ...serverRows,
   ...topicChangeRows,
   ...topicRows,
   ...transactionEndRows,
-  ...transactionRows,
   ...transactionalOffsetRows,
   ...transactionalProduceRows,
   ...transactionalReadRows,
+  ...transactionRows,
 ]

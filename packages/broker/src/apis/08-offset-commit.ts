@@ -7,7 +7,7 @@ import { type Handler } from '../core/broker-state.ts'
 import { commitMetadataLengthMax } from '../core/broker-configs.ts'
 import { type KnownGroup } from '../groups/group-coordinator.ts'
 import { errorCode, type ErrorCode } from '../protocol/error-code.ts'
-import { coordinatorProblem } from './group-access.ts'
+import { coordinatorProblem, existingPartitions } from './group-access.ts'
 
 export const offsetCommit: Handler<'OffsetCommit'> = (request, context) => {
   const { broker, version } = context
@@ -15,7 +15,8 @@ export const offsetCommit: Handler<'OffsetCommit'> = (request, context) => {
   const target = ((): KnownGroup | ErrorCode => {
     const problem = coordinatorProblem(groupId, context)
     if (problem !== errorCode.none) return problem
-    return broker.groups.forCommit(groupId, { memberId, groupInstanceId, generationId }, version)
+    const stamp = { memberId, groupInstanceId, generationId }
+    return broker.groups.forCommit(groupId, stamp, version, existingPartitions(request.topics, broker.cluster))
   })()
   return {
     throttleTimeMs: 0,

@@ -7,7 +7,7 @@
 
 import { type Handler, type HandlerContext } from '../core/broker-state.ts'
 import { commitMetadataLengthMax } from '../core/broker-configs.ts'
-import { groupProblem } from './group-access.ts'
+import { existingPartitions, groupProblem } from './group-access.ts'
 import { type KnownGroup } from '../groups/group-coordinator.ts'
 import { type RequestOf } from '../protocol/apis.ts'
 import { errorCode, type ErrorCode } from '../protocol/error-code.ts'
@@ -50,7 +50,9 @@ function targetOf(request: Request, context: HandlerContext): KnownGroup | Error
   if (problem !== errorCode.none) return problem
   const refusal = joinTransaction(request, context)
   if (refusal !== errorCode.none) return refusal
-  return context.broker.groups.forTransactionalCommit(groupId, { memberId, groupInstanceId, generationId })
+  const { broker } = context
+  const partitions = existingPartitions(request.topics, broker.cluster)
+  return broker.groups.forTransactionalCommit(groupId, { memberId, groupInstanceId, generationId }, partitions)
 }
 
 function joinTransaction(request: Request, { broker, version }: HandlerContext): ErrorCode {

@@ -17,6 +17,7 @@ import {
   type ConsumerMember,
   type HeartbeatAnswer,
   type HeartbeatCommand,
+  heldIn,
   isHeldBy,
   joiningEpoch,
   leavingEpoch,
@@ -214,7 +215,8 @@ export class ConsumerGroup {
     target.set(memberId, this.targetOf(away.memberId))
     this.#forget(away)
     this.#target = target
-    const successor = { ...away, memberId, epoch: joiningEpoch, previousEpoch: joiningEpoch }
+    const heldSince = new Map([...away.heldSince.keys()].map((place) => [place, joiningEpoch]))
+    const successor = { ...away, memberId, epoch: joiningEpoch, previousEpoch: joiningEpoch, heldSince }
     this.#put(successor)
     return successor
   }
@@ -358,22 +360,25 @@ export class ConsumerGroup {
 
   // --- offsets ---
 
-  /** Whether offsets may be committed under this stamp, whose generation is a member epoch, by OffsetCommit. */
-  checkCommit({ memberId, generationId }: MemberStamp, version: number): ErrorCode {
+  /** Whether OffsetCommit may commit these partitions under this stamp, whose generation is a member epoch. An epoch that
+   *  is behind will do for partitions that the member has held since then: moving on took nothing from it. */
+  checkCommit({ memberId, generationId }: MemberStamp, version: number, partitions: TopicPartitions): ErrorCode {
     if (generationId < 0 && this.#members.size === 0) return errorCode.none
     const member = this.#members.get(memberId)
     if (member === undefined) return errorCode.unknownMemberId
     if (version < firstCommitVersion) return errorCode.unsupportedVersion
-    return member.epoch === generationId ? errorCode.none : errorCode.staleMemberEpoch
+    const isBehind = generationId < member.epoch && heldIn(member, generationId, partitions)
+    return generationId === member.epoch || isBehind ? errorCode.none : errorCode.staleMemberEpoch
   }
 
   /** As `checkCommit`, for offsets that wait for the end of a transaction. TxnOffsetCommit has no word for an epoch that
    *  is stale, and old producers do not say which member they commit for. */
-  checkTransactionalCommit({ memberId, generationId, groupInstanceId }: MemberStamp): ErrorCode {
+  checkTransactionalCommit(stamp: MemberStamp, partitions: TopicPartitions): ErrorCode {
+    const { memberId, generationId, groupInstanceId } = stamp
     if (generationId < 0 && (this.#members.size === 0 || (memberId === '' && groupInstanceId === null))) {
       return errorCode.none
     }
-    const code = this.checkCommit({ memberId, generationId, groupInstanceId }, firstCommitVersion)
+    const code = this.checkCommit(stamp, firstCommitVersion, partitions)
     return code === errorCode.staleMemberEpoch ? errorCode.illegalGeneration : code
   }
 

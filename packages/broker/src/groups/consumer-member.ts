@@ -2,7 +2,7 @@
  *  timers belong to `consumer-group.ts`. */
 
 import { type ErrorCode } from '../protocol/error-code.ts'
-import { has, noPartitions, type TopicPartitions } from './topic-partitions.ts'
+import { filtered, has, noPartitions, type TopicPartitions } from './topic-partitions.ts'
 
 /** `stable`: has what the target says. `unrevoked`: must first confirm that it gave partitions up. `unreleased`: has
  *  moved to the target epoch and waits for partitions that others still hold. */
@@ -28,6 +28,9 @@ export type ConsumerMember = {
   readonly assigned: TopicPartitions
   /** What it must give up, and holds until it says that it has. */
   readonly revoking: TopicPartitions
+  /** The epoch in which each partition that it holds was given to it, by `placeOf`: whoever had it in that epoch already
+   *  may commit it with an epoch that is behind (KIP-1251). */
+  readonly heldSince: ReadonlyMap<string, number>
 }
 
 /** A heartbeat with this epoch joins, or comes back after being fenced. */
@@ -84,6 +87,7 @@ export function newConsumerMember(memberId: string): ConsumerMember {
     reconciliation: 'stable',
     assigned: noPartitions,
     revoking: noPartitions,
+    heldSince: new Map(),
   }
 }
 
@@ -99,6 +103,17 @@ export function updatedMember(member: ConsumerMember, command: HeartbeatCommand)
     topicRegex: command.topicRegex ?? member.topicRegex,
     assignor: command.assignor ?? member.assignor,
   }
+}
+
+export function placeOf(topicId: string, partition: number): string {
+  return `${topicId} ${partition}`
+}
+
+/** Whether the member has held all of these since that epoch. */
+export function heldIn(member: ConsumerMember, epoch: number, partitions: TopicPartitions): boolean {
+  const isNewer = (topicId: string, partition: number): boolean =>
+    (member.heldSince.get(placeOf(topicId, partition)) ?? Infinity) > epoch
+  return filtered(partitions, isNewer).size === 0
 }
 
 /** The partitions that nobody else may be given. */

@@ -14,6 +14,7 @@ import { type HeartbeatAnswer, type HeartbeatCommand, joiningEpoch, refusedHeart
 import { type ConsumerGroupSettings } from './consumer-settings.ts'
 import { GroupOffsets } from './offsets.ts'
 import { type GroupTopic } from './subscriptions.ts'
+import { type TopicPartitions } from './topic-partitions.ts'
 
 export type Group = ClassicGroup | ConsumerGroup
 
@@ -100,23 +101,23 @@ export class GroupCoordinator {
   }
 
   /** Where a commit under this stamp may go, or why not. A commit without a generation makes the group if need be. */
-  forCommit(groupId: string, stamp: MemberStamp, version: number): KnownGroup | ErrorCode {
+  forCommit(groupId: string, stamp: MemberStamp, version: number, partitions: TopicPartitions): KnownGroup | ErrorCode {
     const known = this.#groups.get(groupId)
     if (known === undefined) {
       if (stamp.generationId < 0) return this.#put(this.#newClassic(groupId))
       return version >= 9 ? errorCode.groupIdNotFound : errorCode.illegalGeneration
     }
-    const refusal = known.group.checkCommit(stamp, version)
+    const refusal = known.group.checkCommit(stamp, version, partitions)
     return refusal === errorCode.none ? known : refusal
   }
 
   /** As `forCommit`, for the offsets of a transaction. */
-  forTransactionalCommit(groupId: string, stamp: MemberStamp): KnownGroup | ErrorCode {
+  forTransactionalCommit(groupId: string, stamp: MemberStamp, partitions: TopicPartitions): KnownGroup | ErrorCode {
     const known = this.#groups.get(groupId)
     if (known === undefined) {
       return stamp.generationId < 0 ? this.#put(this.#newClassic(groupId)) : errorCode.illegalGeneration
     }
-    const refusal = known.group.checkTransactionalCommit(stamp)
+    const refusal = known.group.checkTransactionalCommit(stamp, partitions)
     return refusal === errorCode.none ? known : refusal
   }
 

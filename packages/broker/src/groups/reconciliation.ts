@@ -5,7 +5,7 @@
  *  A member stays in its epoch until it has given up what it must, and gets a partition only when nobody holds it. Pure:
  *  `consumer-group.ts` decides when it is called, and with which target. */
 
-import { type ConsumerMember } from './consumer-member.ts'
+import { type ConsumerMember, placeOf } from './consumer-member.ts'
 import { common, filtered, has, joined, noPartitions, type TopicPartitions, without } from './topic-partitions.ts'
 
 export type Surroundings = {
@@ -47,7 +47,24 @@ function next(member: ConsumerMember, around: Surroundings): ConsumerMember {
     reconciliation: without(missing, free).size > 0 ? 'unreleased' : 'stable',
     assigned: joined(kept, free),
     revoking: noPartitions,
+    heldSince: heldSince(member, kept, free, targetEpoch),
   }
+}
+
+function heldSince(
+  member: ConsumerMember,
+  kept: TopicPartitions,
+  taken: TopicPartitions,
+  epoch: number,
+): ReadonlyMap<string, number> {
+  const since = new Map<string, number>()
+  for (const place of placesOf(kept)) since.set(place, member.heldSince.get(place) ?? epoch)
+  for (const place of placesOf(taken)) since.set(place, epoch)
+  return since
+}
+
+function placesOf(partitions: TopicPartitions): readonly string[] {
+  return [...partitions].flatMap(([topicId, indexes]) => [...indexes].map((index) => placeOf(topicId, index)))
 }
 
 /** A topic that the member no longer wants, or that is gone, is taken from it before there is a new target. */
