@@ -314,7 +314,9 @@ export const consumerGroupRows: readonly Row[] = [
       for (const member of [first, second]) await member.join(topics, { serverAssignor: 'range' })
       const group = await settled(ground, first, second)
       expect(group.assignorName).toBe('range')
-      const parts = [first, second].map(({ assigned }) => assigned.map(({ partitions }) => partitions.toSorted()))
+      const parts = [first, second].map(({ assigned }) =>
+        assigned.map(({ partitions }) => partitions.toSorted((a, b) => a - b)),
+      )
       expect(parts.toSorted((left, right) => right.flat().length - left.flat().length)).toEqual([
         expect.arrayContaining([expect.any(Array), expect.any(Array)]),
         [[2], [2]],
@@ -337,7 +339,7 @@ export const consumerGroupRows: readonly Row[] = [
       const group = await settled(ground, ...members)
       expect(group.assignorName).toBe('uniform')
       const counts = members.map(({ assigned }) => indexes(assigned).length)
-      expect(counts.toSorted()).toEqual([2, 3, 3])
+      expect(counts.toSorted((left, right) => left - right)).toEqual([2, 3, 3])
       const all = members
         .flatMap(({ assigned }) => assigned)
         .flatMap(({ topicId, partitions }) => partitions.map((index) => `${topicId} ${index}`))
