@@ -139,7 +139,12 @@ export class EmbeddedKafka {
 
   /** Throws if the topic exists or is not legal. */
   createTopic(name: string, spec: TopicSpec = 1): void {
-    this.core.createTopic(name, spec)
+    try {
+      this.core.createTopic(name, spec)
+    } catch (cause) {
+      const problem = `topic ${name} cannot be created: ${cause instanceof Error ? cause.message : String(cause)}`
+      throw new BrokerError('INVALID_ARGUMENT', problem, { remedy: 'Kafka would refuse it too.', cause })
+    }
   }
 
   /** Writes records as a plain producer would, past all faults. Returns the offset of the first. */

@@ -119,7 +119,7 @@ function nearest(given: unknown, known: readonly string[]): string {
   const [best] = known
     .map((name) => ({ name, likeness: likeness(given.toLowerCase(), name.toLowerCase()) }))
     .toSorted((left, right) => right.likeness - left.likeness)
-  return best !== undefined && best.likeness >= 0.5 ? `Did you mean '${best.name}'?` : 'It is none of those known.'
+  return best !== undefined && best.likeness >= 0.4 ? `Did you mean '${best.name}'?` : 'It is none of those known.'
 }
 
 /** Dice's coefficient of the pairs of letters. */
