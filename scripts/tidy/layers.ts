@@ -64,6 +64,7 @@ export const layers: readonly Layer[] = [
     packages: ['node:', '@holdfast/broker'],
   },
   { name: 'broker', at: 'packages/broker/src/', layers: [], packages: ['node:'] },
+  { name: 'vitest-helper', at: 'packages/broker/src/testing/vitest.ts', layers: ['broker'], packages: ['vitest'] },
   { name: 'dashboard', at: 'packages/dashboard/src/', layers: [], packages: ['*'] },
   { name: 'cli', at: 'packages/cli/src/', layers: [], packages: ['*'] },
   { name: 'facts', at: 'verify/facts/', layers: ['verify', 'scripts'], packages: ['*'] },

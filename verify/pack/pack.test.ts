@@ -12,6 +12,8 @@ const oldestNode = '22.23.2'
 const publint = 'publint@0.3.25'
 const areTheTypesWrong = '@arethetypeswrong/cli@0.18.5'
 const networkTimeoutMs = 240_000
+/** Those that need nothing else; `@holdfast/broker/vitest` needs vitest. */
+const entries = ['holdfast', 'holdfast/testing', '@holdfast/broker', '@holdfast/broker/node-test']
 
 const isRequired = (process.env['HOLDFAST_REQUIRE'] ?? '').split(',').includes('pack')
 
@@ -55,7 +57,7 @@ describe.skipIf(!isRequired)('the published packages', () => {
   }
 
   test('every entry can be imported, and required', async () => {
-    for (const entry of ['holdfast', 'holdfast/testing', '@holdfast/broker']) {
+    for (const entry of entries) {
       await expectSuccess(process.execPath, ['--input-type=module', '--eval', `await import('${entry}')`])
       await expectSuccess(process.execPath, ['--input-type=commonjs', '--eval', `require('${entry}')`])
     }
@@ -86,7 +88,7 @@ describe.skipIf(!isRequired)('the published packages', () => {
   })
 
   test(`every entry can be imported on Node ${oldestNode}`, { timeout: networkTimeoutMs }, async () => {
-    const source = ['holdfast', 'holdfast/testing', '@holdfast/broker'].map((entry) => `import '${entry}'`).join('\n')
+    const source = entries.map((entry) => `import '${entry}'`).join('\n')
     writeFileSync(join(project, 'entries.mjs'), `${source}\nconsole.log(process.version)\n`)
     // The package `node` fetches its binary in an install script, which npm may block; this one is the binary.
     const node = `node-${process.platform}-${process.arch}@${oldestNode}`

@@ -398,10 +398,14 @@ export class EmbeddedKafka {
   #unusedFault(): BrokerError {
     const { unused } = this.#faults
     const seeds = this.#chaos.map(({ seed }) => `chaos ran with seed ${seed}`)
-    return new BrokerError('FAULT_UNUSED', `${unused.length} faults never took effect: ${unused.join('; ')}`, {
-      remedy: `A fault that nobody meets proves nothing: remove it, wait for it, or call stop({ unusedFaults: 'allow' }).`,
-      ...(seeds.length === 0 ? {} : { details: seeds.join('\n') }),
-    })
+    return new BrokerError(
+      'FAULT_UNUSED',
+      `${unused.length === 1 ? 'a fault' : `${unused.length} faults`} never took effect: ${unused.join('; ')}`,
+      {
+        remedy: `A fault that nobody meets proves nothing: remove it, wait for it, or call stop({ unusedFaults: 'allow' }).`,
+        ...(seeds.length === 0 ? {} : { details: seeds.join('\n') }),
+      },
+    )
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -14,9 +14,10 @@ export { type CurrentKafka, type KafkaForTests }
  *  fails whose faults were never met; a failed test shows the broker's history. */
 export function embeddedKafka(options: KafkaForTests = {}): CurrentKafka {
   return kafkaForTests<{ readonly passed?: boolean }>(options, {
-    before: (per, start) => (per === 'test' ? beforeEach(start) : before(start)),
-    afterTest: (look) => afterEach((context) => look(context as { readonly passed?: boolean })),
-    after: (per, stop) => (per === 'test' ? afterEach(stop) : after(stop)),
+    beforeAll: before,
+    beforeEach,
+    afterEach: (hook) => afterEach((context) => hook(context)),
+    afterAll: after,
     hasFailed: ({ passed }) => passed === false,
   })
 }

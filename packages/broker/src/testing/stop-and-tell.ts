@@ -17,11 +17,12 @@ export type KafkaForTests = EmbeddedKafkaOptions & {
 /** The broker of the test that runs. Throws outside of one. */
 export type CurrentKafka = () => EmbeddedKafka
 
-/** How a runner calls back. `hasFailed` is asked after the test, before the broker is stopped. */
+/** The hooks of a runner. `hasFailed` is asked after a test, before anything is stopped. */
 export type RunnerHooks<Context> = {
-  readonly before: (per: 'test' | 'suite', start: () => Promise<void>) => void
-  readonly afterTest: (look: (context: Context) => void) => void
-  readonly after: (per: 'test' | 'suite', stop: () => Promise<void>) => void
+  readonly beforeAll: (hook: () => Promise<void>) => void
+  readonly beforeEach: (hook: () => Promise<void>) => void
+  readonly afterEach: (hook: (context: Context) => Promise<void>) => void
+  readonly afterAll: (hook: () => Promise<void>) => void
   readonly hasFailed: (context: Context) => boolean
 }
 
@@ -29,26 +30,34 @@ export function kafkaForTests<Context>(options: KafkaForTests, hooks: RunnerHook
   const { per = 'test', historyShown = 50, show = (text) => console.error(text), ...rest } = options
   let kafka: EmbeddedKafka | undefined
   let hasFailed = false
-  hooks.before(per, async () => {
+  const start = async (): Promise<void> => {
     kafka = await EmbeddedKafka.start(rest)
     hasFailed = false
-  })
-  // Runners call these in the opposite order, so the look comes first and the stop last.
-  hooks.after(per, async () => {
-    // The failure of the test is what its author must see; a fault that was not met because of it explains nothing.
-    await kafka?.stop(hasFailed ? { unusedFaults: 'allow' } : {})
+  }
+  const stop = async (): Promise<void> => {
+    const stopping = kafka
     kafka = undefined
+    // The failure of the test is what its author must see; a fault that was not met because of it explains nothing.
+    await stopping?.stop(hasFailed ? { unusedFaults: 'allow' } : {})
+  }
+  if (per === 'suite') hooks.beforeAll(start)
+  else hooks.beforeEach(start)
+  hooks.afterEach(async (context) => {
+    if (hooks.hasFailed(context)) {
+      hasFailed = true
+      if (kafka !== undefined && historyShown > 0) show(whatHappened(kafka, historyShown))
+    }
+    if (per === 'test') await stop()
   })
-  hooks.afterTest((context) => {
-    if (!hooks.hasFailed(context)) return
-    hasFailed = true
-    if (kafka === undefined || historyShown === 0) return
-    show(`The broker of the test that failed:\n${kafka.dump()}\n\n${kafka.history.text(historyShown)}`)
-  })
+  if (per === 'suite') hooks.afterAll(stop)
   return () => {
     if (kafka !== undefined) return kafka
     throw new BrokerError('NO_BROKER_YET', 'the broker was asked for outside of a test', {
-      remedy: 'Call kafka() in a test or in a hook that comes after embeddedKafka().',
+      remedy: 'Call kafka() in a test, or in a hook that is set after embeddedKafka() was called.',
     })
   }
+}
+
+function whatHappened(kafka: EmbeddedKafka, historyShown: number): string {
+  return `The broker of the test that failed:\n${kafka.dump()}\n\n${kafka.history.text(historyShown)}`
 }

@@ -14,9 +14,10 @@ export { type CurrentKafka, type KafkaForTests }
  *  stops, so that clients can leave it. A test fails whose faults were never met; a failed test shows the broker's history. */
 export function embeddedKafka(options: KafkaForTests = {}): CurrentKafka {
   return kafkaForTests<{ readonly task: { readonly result?: { readonly state: string } } }>(options, {
-    before: (per, start) => (per === 'test' ? beforeEach(start) : beforeAll(start)),
-    afterTest: (look) => afterEach(look),
-    after: (per, stop) => (per === 'test' ? afterEach(stop) : afterAll(stop)),
+    beforeAll,
+    beforeEach,
+    afterEach,
+    afterAll,
     hasFailed: ({ task }) => task.result?.state === 'fail',
   })
 }
