@@ -25,6 +25,12 @@ import { transactionalOffsetRows } from './transactional-offsets.ts'
 import { transactionalProduceRows } from './transactional-produce.ts'
 import { transactionalReadRows } from './transactional-reads.ts'
 import { transactionRows } from './transactions.ts'
+import { fetchRows } from './fetch.ts'
+import { fetchSessionRows } from './fetch-sessions.ts'
+import { movedLeaderRows } from './moved-leaders.ts'
+import { deleteRecordsRows, epochRows, offsetRows } from './offsets-of-logs.ts'
+import { produceRows } from './produce.ts'
+import { produceRefusalRows } from './produce-refusals.ts'
 
 export const rows: readonly Row[] = [
   ...classicJoinRows,
@@ -51,4 +57,12 @@ export const rows: readonly Row[] = [
   ...transactionalProduceRows,
   ...transactionalReadRows,
   ...transactionRows,
+  ...deleteRecordsRows,
+  ...epochRows,
+  ...fetchRows,
+  ...fetchSessionRows,
+  ...movedLeaderRows,
+  ...offsetRows,
+  ...produceRefusalRows,
+  ...produceRows,
 ]
