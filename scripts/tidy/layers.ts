@@ -20,7 +20,7 @@ type Layer = {
 const src = 'packages/holdfast/src/'
 
 /** Design: model ← engine ← runtime ← api ← index;  model ← kafka ← runtime;  testing → index, model, kafka (it answers
- *  in bytes, as a broker does) and types of the runtime.
+ *  in bytes, as a broker does) and types of the runtime, which it loads ahead of the app.
  *  `observe` is the list of events that runtime and api emit, and whose names the engine's effects carry. Outside `packages/`, everybody uses the public entries;
  *  only `verify/` may look inside, because it proves what is inside. */
 export const layers: readonly Layer[] = [
@@ -60,7 +60,8 @@ export const layers: readonly Layer[] = [
     name: 'testing',
     at: `${src}testing/`,
     layers: ['index', 'model', 'port', 'kafka'],
-    types: ['clock', 'runtime'],
+    types: ['clock'],
+    lazy: ['runtime'],
     packages: ['node:', '@holdfast/broker'],
   },
   { name: 'broker', at: 'packages/broker/src/', layers: [], packages: ['node:'] },

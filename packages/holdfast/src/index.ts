@@ -17,29 +17,29 @@ export { bytes, type Codec, json, text } from './api/codec.ts'
 /** Any schema library that implements Standard Schema v1. */
 export { type SchemaIssue, SchemaMismatch, type StandardSchema } from './api/standard-schema.ts'
 /** What can be set. */
-export { type AppOptions, type ConsumeOptions, type FromOption, type RetryOptions } from './api/options.ts'
-export { type KafkaOptions, type SaslOptions, type TestKafka } from './api/kafka-options.ts'
-export { type DeadLettersOf, type DelayTopicOf, type Naming } from './api/own-topic-names.ts'
+export type { AppOptions, ConsumeOptions, FromOption, RetryOptions } from './api/options.ts'
+export type { KafkaOptions, SaslOptions, TestKafka } from './api/kafka-options.ts'
+export type { DeadLettersOf, DelayTopicOf, Naming } from './api/own-topic-names.ts'
 /** One `consume` call. */
-export { type Consumer, type ConsumerStatus } from './api/consumer.ts'
+export type { Consumer, ConsumerStatus } from './api/consumer.ts'
 /** What handlers are and get. */
 export { byType, type ByTypeOptions, type TypeHandlers } from './api/by-type.ts'
-export { type Handler, type HandlerContext } from './api/record-handler.ts'
-export { type Message } from './model/message.ts'
-export { type Header } from './model/record.ts'
+export type { Handler, HandlerContext } from './api/record-handler.ts'
+export type { Message } from './model/message.ts'
+export type { Header } from './model/record.ts'
 /** What can be sent, and what comes back. */
-export { type HeadersGiven, type Outgoing, type Sent } from './api/send.ts'
+export type { HeadersGiven, Outgoing, Sent } from './api/send.ts'
 /** How a run ends. */
-export { type RunOptions } from './api/run.ts'
-export { type StopResult } from './runtime/running-app.ts'
+export type { RunOptions } from './api/run.ts'
+export type { StopResult } from './runtime/running-app.ts'
 /** How it stands. */
-export { type PartitionStatus } from './runtime/status.ts'
-export { type Outcome, type OutcomeCounts } from './model/outcome.ts'
-export { type PauseReason } from './model/pause-reason.ts'
-export { type TopicPartition } from './model/topic-partition.ts'
+export type { PartitionStatus } from './runtime/status.ts'
+export type { Outcome, OutcomeCounts } from './model/outcome.ts'
+export type { PauseReason } from './model/pause-reason.ts'
+export type { TopicPartition } from './model/topic-partition.ts'
 /** What it tells. */
-export { type HoldfastEventName, type HoldfastEvents } from './observe/events.ts'
-export { type Logger, type LogLevel } from './observe/log.ts'
+export type { HoldfastEventName, HoldfastEvents } from './observe/events.ts'
+export type { Logger, LogLevel } from './observe/log.ts'
 /** What can go wrong. */
 export {
   type ErrorCode,
@@ -54,5 +54,5 @@ export {
 /** Durations as users write them, for values from the environment. */
 export { type Duration, parseDuration } from './model/duration.ts'
 /** What a test Kafka is made of. */
-export { type Clock, type Timer } from './runtime/clock.ts'
-export { type Environment, type OpenPort } from './runtime/environment.ts'
+export type { Clock, Timer } from './runtime/clock.ts'
+export type { Environment, OpenPort } from './runtime/environment.ts'

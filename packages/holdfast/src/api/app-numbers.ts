@@ -4,7 +4,7 @@
  *  think of the heartbeat, because a default gives way to what was given; an issue never names an option that nobody
  *  wrote. */
 
-import { type EnvironmentReader } from './environment-variables.ts'
+import type { EnvironmentReader } from './environment-variables.ts'
 import { type OptionReader, quantity } from './option-reader.ts'
 import { appRules } from './option-rules.ts'
 import { appDefaults, type AppNumber, fixedSettings, testProfile } from './options.ts'

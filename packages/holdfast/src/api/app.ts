@@ -1,24 +1,23 @@
 /** The app as its user holds it: topics are subscribed to and written, everything starts and stops together. It keeps
  *  what was said before the start, checks it all at once in `start()`, and connects nothing before. */
-import { type HoldfastEventName } from '../observe/events.ts'
+import type { HoldfastEventName } from '../observe/events.ts'
 import { HoldfastError, SettingsError, type SettingsIssue } from '../model/errors.ts'
 import { type AnyListener, Emitter, type Listener } from '../observe/emitter.ts'
 import { harmless, type Logger, standardErrorLogger } from '../observe/log.ts'
 import { logEvents } from '../observe/log-events.ts'
-import { type SubscriptionSettings } from '../model/settings.ts'
-import { createSocketPort } from '../kafka/socket-port.ts'
+import type { SubscriptionSettings } from '../model/settings.ts'
 import { systemClock } from '../runtime/clock.ts'
-import { type Environment } from '../runtime/environment.ts'
-import { type RecordHandler } from '../runtime/attempts.ts'
-import { RunningApp, type StopResult } from '../runtime/running-app.ts'
+import type { Environment } from '../runtime/environment.ts'
+import type { RecordHandler } from '../runtime/attempts.ts'
+import type { RunningApp, StopResult } from '../runtime/running-app.ts'
 import { Consumer } from './consumer.ts'
-import { type KafkaTarget } from './kafka-options.ts'
-import { type AppOptions, type ConsumeOptions } from './options.ts'
+import type { KafkaTarget } from './kafka-options.ts'
+import type { AppOptions, ConsumeOptions } from './options.ts'
 import { type Handler, recordHandlers } from './record-handler.ts'
 import { type RunOptions, runUntilSignal } from './run.ts'
 import { type Outgoing, outgoingRecord, type Sent, sentOf } from './send.ts'
 import { type ResolvedSettings, resolveSettings, type Subscription } from './settings.ts'
-import { type Topic } from './topic.ts'
+import type { Topic } from './topic.ts'
 
 export type Health = {
   /** There is progress, or nothing to do. False means: restart this process. Never false because a broker is away. */
@@ -148,13 +147,14 @@ export class Holdfast {
     for (const warning of warnings) logger.warn({}, warning)
     const handlers = this.#handlersOf(resolved)
     const onFailed = (error: Error): void => this.#fail(error)
-    const running = new RunningApp({ settings, environment, emitter: this.#emitter, logger, handlers, onFailed })
+    // Loaded by who starts an app, not by who imports `holdfast`: two thirds of the code is in there.
+    const runtime = await import('../runtime/running-app.ts')
+    this.#stayStarting()
+    const running = new runtime.RunningApp({ settings, environment, emitter: this.#emitter, logger, handlers, onFailed })
     this.#running = running
     await running.start()
-    if (this.#phase !== 'starting') {
-      running.close()
-      throw new HoldfastError('STOPPED', 'the app was stopped while it started')
-    }
+    if (this.#phase !== 'starting') running.close()
+    this.#stayStarting()
     this.#phase = 'running'
     for (const [index, { consumer }] of this.#subscriptions.entries()) {
       const member = running.memberOf(groupOf[index] ?? '')
@@ -163,6 +163,11 @@ export class Holdfast {
     }
     const brokers = environment.bootstrap.map(({ host, port }) => `${host}:${port}`)
     this.#emitter.emit('app.started', { groups: settings.groups.map((each) => each.group), brokers })
+  }
+
+  /** Throws if the app was stopped while something was waited for. */
+  #stayStarting(): void {
+    if (this.#phase !== 'starting') throw new HoldfastError('STOPPED', 'the app was stopped while it started')
   }
 
   /** By group and topic, delay topics included. */
@@ -294,8 +299,11 @@ function environmentOf(kafka: KafkaTarget, connectTimeoutMs: number): Environmen
   return {
     clock: systemClock,
     bootstrap,
-    openPort: ({ clientId, onWarning }) =>
-      createSocketPort({ clientId, tls, sasl, connectTimeoutMs, onWarning: ({ message }) => onWarning(message) }),
+    openPort: async ({ clientId, onWarning }) => {
+      const { createSocketPort } = await import('../kafka/socket-port.ts')
+      const warn = ({ message }: { readonly message: string }): void => onWarning(message)
+      return createSocketPort({ clientId, tls, sasl, connectTimeoutMs, onWarning: warn })
+    },
   }
 }
 

@@ -5,7 +5,7 @@ import { recordOf } from '../model/record.fixture.ts'
 import { createHoldfast } from './app.ts'
 import { byType } from './by-type.ts'
 import { json } from './codec.ts'
-import { type Handler, type HandlerContext } from './record-handler.ts'
+import type { Handler, HandlerContext } from './record-handler.ts'
 import { topic } from './topic.ts'
 
 type Created = { readonly type: 'created'; readonly id: string }

@@ -1,10 +1,10 @@
 /** One handler for each kind of message in a topic: `byType({ paid: …, created: … })`. The compiler sees to it that every
  *  kind has one; what arrives all the same and is of no known kind is a record that no attempt can help. */
 import { NonRetriableError, type SettingsIssue } from '../model/errors.ts'
-import { type Message } from '../model/message.ts'
+import type { Message } from '../model/message.ts'
 import { noteFlaw } from './definition-flaws.ts'
 import { nearestName } from './nearest-name.ts'
-import { type Handler, type HandlerContext } from './record-handler.ts'
+import type { Handler, HandlerContext } from './record-handler.ts'
 import { shown } from './shown.ts'
 
 /** The names that the member of a union may have in its field `By`. */

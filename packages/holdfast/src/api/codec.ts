@@ -5,7 +5,7 @@
  *  read it as empty, where `message.valueBytes === null` still tells the difference. */
 
 import { HoldfastError, type SettingsIssue } from '../model/errors.ts'
-import { type ValueDecoder } from '../model/message.ts'
+import type { ValueDecoder } from '../model/message.ts'
 import { noteFlaw } from './definition-flaws.ts'
 import { shown } from './shown.ts'
 import {

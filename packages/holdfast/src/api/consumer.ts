@@ -1,8 +1,8 @@
 /** One `consume` call as its user holds it. It works before, during and after a run: what needs a running app says so. */
 import { HoldfastError } from '../model/errors.ts'
-import { type TopicPartition } from '../model/topic-partition.ts'
-import { type MemberLoop } from '../runtime/member-loop.ts'
-import { type SubscriptionStatus } from '../runtime/status.ts'
+import type { TopicPartition } from '../model/topic-partition.ts'
+import type { MemberLoop } from '../runtime/member-loop.ts'
+import type { SubscriptionStatus } from '../runtime/status.ts'
 import { consumeDefaults } from './options.ts'
 import { checkConcurrency } from './subscription-options.ts'
 

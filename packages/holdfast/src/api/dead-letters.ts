@@ -2,11 +2,11 @@
  *  called depends on group and naming and is known when the settings are; writing dead letters is left to the runtime. */
 
 import { HoldfastError, type SettingsIssue } from '../model/errors.ts'
-import { type Codec } from './codec.ts'
+import type { Codec } from './codec.ts'
 import { noteFlaw } from './definition-flaws.ts'
 import { OptionReader } from './option-reader.ts'
 import { shown } from './shown.ts'
-import { type Topic } from './topic.ts'
+import type { Topic } from './topic.ts'
 
 /** A message that nothing could be done with, and why. What cannot be known is undefined: anybody may write to the topic. */
 export type DeadLetter<Out> = {

@@ -1,7 +1,7 @@
 /** Remembers what is wrong with a definition (a topic, a codec) until the settings are checked, so that a definition never
  *  throws while modules load, and all problems of an app are told at once. */
 
-import { type SettingsIssue } from '../model/errors.ts'
+import type { SettingsIssue } from '../model/errors.ts'
 
 const flaws = new WeakMap<object, SettingsIssue[]>()
 

@@ -3,10 +3,10 @@
 
 import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { type SettingsIssue } from '../model/errors.ts'
+import type { SettingsIssue } from '../model/errors.ts'
 import { nearestName } from './nearest-name.ts'
 import { nameProblem, nameRemedy, numberProblem, rangeOf } from './option-reader.ts'
-import { type NumberRule } from './option-rules.ts'
+import type { NumberRule } from './option-rules.ts'
 import { shown } from './shown.ts'
 
 export type EnvironmentVariables = Readonly<Record<string, string | undefined>>

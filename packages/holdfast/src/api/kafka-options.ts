@@ -2,14 +2,14 @@
  *  left to the port, and so are warnings about connections that are less safe than they could be. Passwords become
  *  functions and private keys cannot be enumerated, so that no error, log line or debugger shows them. */
 
-import { type SettingsIssue } from '../model/errors.ts'
-import { type NodeAddress } from '../kafka/port.ts'
-import { type Credentials } from '../kafka/sasl.ts'
-import { type TlsOptions } from '../kafka/tls.ts'
-import { type Environment } from '../runtime/environment.ts'
-import { type EnvironmentReader } from './environment-variables.ts'
+import type { SettingsIssue } from '../model/errors.ts'
+import type { NodeAddress } from '../kafka/port.ts'
+import type { Credentials } from '../kafka/sasl.ts'
+import type { TlsOptions } from '../kafka/tls.ts'
+import type { Environment } from '../runtime/environment.ts'
+import type { EnvironmentReader } from './environment-variables.ts'
 import { OptionReader } from './option-reader.ts'
-import { type UnbuiltOption } from './option-rules.ts'
+import type { UnbuiltOption } from './option-rules.ts'
 import { wordDefaults } from './options.ts'
 import { shown } from './shown.ts'
 

@@ -1,8 +1,8 @@
 /** Which logger an app uses, and from which level on. */
 
 import { type Logger, type LogLevel, logLevels } from '../observe/log.ts'
-import { type EnvironmentReader } from './environment-variables.ts'
-import { type OptionReader } from './option-reader.ts'
+import type { EnvironmentReader } from './environment-variables.ts'
+import type { OptionReader } from './option-reader.ts'
 import { wordDefaults } from './options.ts'
 import { nearestName } from './nearest-name.ts'
 import { shown } from './shown.ts'

@@ -1,10 +1,10 @@
 /** Reads options that may be anything at all: users of plain JavaScript pass texts, NaN, null and typing mistakes. What is
  *  wrong becomes an issue with expected, got and remedy; what is right comes back as a value. It never throws. */
 
-import { type SettingsIssue } from '../model/errors.ts'
+import type { SettingsIssue } from '../model/errors.ts'
 import { durationForm, formatDuration, parseDuration } from '../model/duration.ts'
 import { nearestName } from './nearest-name.ts'
-import { type NumberRule, type UnbuiltOption } from './option-rules.ts'
+import type { NumberRule, UnbuiltOption } from './option-rules.ts'
 import { shown } from './shown.ts'
 
 /** A bag of options: one object that a user passed. */

@@ -1,7 +1,7 @@
 /** What each option must be on its own: its unit, its range, the environment variable that sets it too. How options bound
  *  each other is in `app-numbers.ts`. */
 
-import { type AppNumber, type AppOptions, type ConsumeNumber, type ConsumeOptions } from './options.ts'
+import type { AppNumber, AppOptions, ConsumeNumber, ConsumeOptions } from './options.ts'
 
 export type NumberRule = {
   readonly unit: 'ms' | 'bytes' | 'records' | 'attempts'

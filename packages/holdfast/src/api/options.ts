@@ -1,12 +1,12 @@
 /** What users may set: names, meanings, units, ranges and defaults. This is the only place where defaults live; what is
  *  checked stands in `option-rules.ts`, and what comes out of it in `model/settings.ts`. */
 
-import { type Duration } from '../model/duration.ts'
-import { type Message } from '../model/message.ts'
-import { type Order, type OwnTopicPolicy, type WhileRetrying } from '../model/settings.ts'
-import { type Logger, type LogLevel } from '../observe/log.ts'
-import { type KafkaOptions, type TestKafka } from './kafka-options.ts'
-import { type Naming } from './own-topic-names.ts'
+import type { Duration } from '../model/duration.ts'
+import type { Message } from '../model/message.ts'
+import type { Order, OwnTopicPolicy, WhileRetrying } from '../model/settings.ts'
+import type { Logger, LogLevel } from '../observe/log.ts'
+import type { KafkaOptions, TestKafka } from './kafka-options.ts'
+import type { Naming } from './own-topic-names.ts'
 
 /** Options of `createHoldfast`. Every duration is a number of milliseconds or a text such as `'30s'`. */
 export type AppOptions = {

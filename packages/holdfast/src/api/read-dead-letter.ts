@@ -9,9 +9,9 @@ import {
   withoutOursOfDeadLetter,
 } from '../model/handed-off.ts'
 import { Message, type ValueDecoder } from '../model/message.ts'
-import { type KafkaRecord } from '../model/record.ts'
-import { type TopicPartition } from '../model/topic-partition.ts'
-import { type DeadLetter, type DeadLetterError, type DeadLetterSource } from './dead-letters.ts'
+import type { KafkaRecord } from '../model/record.ts'
+import type { TopicPartition } from '../model/topic-partition.ts'
+import type { DeadLetter, DeadLetterError, DeadLetterSource } from './dead-letters.ts'
 
 /** The message is where the dead letter lies; its source is in the value. `decoder` is that of the source topic. */
 export function deadLetterMessage<Out>(

@@ -6,12 +6,12 @@
  *  topics are believed there and nowhere else (R21), because anybody may write to the topic of a user. */
 import { readHandedOff, withoutOurs } from '../model/handed-off.ts'
 import { Message, type Origin } from '../model/message.ts'
-import { type KafkaRecord } from '../model/record.ts'
-import { type SubscriptionSettings } from '../model/settings.ts'
+import type { KafkaRecord } from '../model/record.ts'
+import type { SubscriptionSettings } from '../model/settings.ts'
 import { type AttemptContext, filtered, type RecordHandler } from '../runtime/attempts.ts'
 import { watchedBy } from './dead-letters.ts'
 import { deadLetterMessage } from './read-dead-letter.ts'
-import { type Topic } from './topic.ts'
+import type { Topic } from './topic.ts'
 
 /** What a handler gets besides the message. */
 export type HandlerContext = Pick<AttemptContext, 'signal' | 'attempt' | 'log'>

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { SettingsError, type SettingsIssue } from '../model/errors.ts'
-import { type GroupSettings, type SubscriptionSettings } from '../model/settings.ts'
+import type { GroupSettings, SubscriptionSettings } from '../model/settings.ts'
 import { deadLetters } from './dead-letters.ts'
-import { type AppOptions } from './options.ts'
+import type { AppOptions } from './options.ts'
 import { resolveSettings, type ResolvedSettings, type Subscription } from './settings.ts'
 import { topic } from './topic.ts'
 

@@ -2,12 +2,12 @@
  *  topics are given by `own-topic-names.ts`. */
 
 import { parseDuration, formatDuration } from '../model/duration.ts'
-import { type SettingsIssue } from '../model/errors.ts'
-import { type DeadLetterTopic, type DelayTopic, type SubscriptionSettings } from '../model/settings.ts'
+import type { SettingsIssue } from '../model/errors.ts'
+import type { DeadLetterTopic, DelayTopic, SubscriptionSettings } from '../model/settings.ts'
 import { numberProblem, OptionReader, rangeOf } from './option-reader.ts'
 import { delaysRule, delayTopicsMax, inPlaceRule, unbuiltRetryOptions, type WaitsRule } from './option-rules.ts'
 import { inPlaceDefaults, standardDelays, wordDefaults } from './options.ts'
-import { type OwnTopicNames } from './own-topic-names.ts'
+import type { OwnTopicNames } from './own-topic-names.ts'
 import { shown } from './shown.ts'
 
 export type RetrySettings = Pick<

@@ -1,7 +1,7 @@
 /** A process that is nothing but one app: signals and exit codes. `start()` and `stop()` never touch the process; only
  *  this does. */
 import { HoldfastError } from '../model/errors.ts'
-import { type StopResult } from '../runtime/running-app.ts'
+import type { StopResult } from '../runtime/running-app.ts'
 
 export type RunOptions = {
   /** Called one after the other when the app is told to stop, before it does: servers that take in work. */

@@ -1,10 +1,10 @@
 /** What users send and what they get back, translated to records. */
 import { HoldfastError } from '../model/errors.ts'
-import { type Header } from '../model/record.ts'
-import { type OutgoingRecord, type SentRecord } from '../runtime/producer.ts'
+import type { Header } from '../model/record.ts'
+import type { OutgoingRecord, SentRecord } from '../runtime/producer.ts'
 import { watchedBy } from './dead-letters.ts'
 import { shown } from './shown.ts'
-import { type Topic } from './topic.ts'
+import type { Topic } from './topic.ts'
 
 export type Outgoing<In> = {
   readonly value: In

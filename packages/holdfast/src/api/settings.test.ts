@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { SettingsError, type SettingsIssue } from '../model/errors.ts'
-import { type AppOptions } from './options.ts'
+import type { AppOptions } from './options.ts'
 import { resolveSettings, type ResolvedSettings, type Subscription } from './settings.ts'
 import { topic } from './topic.ts'
 

@@ -2,14 +2,14 @@
  *  what was expected, what came and what to do; nothing that is wrong gets through, and nothing else is thrown. */
 
 import { describeThrown, SettingsError, type SettingsIssue } from '../model/errors.ts'
-import {
-  type AppSettings,
-  type FetchSettings,
-  type GroupSettings,
-  type OwnTopicPolicy,
-  type SubscriptionSettings,
+import type {
+  AppSettings,
+  FetchSettings,
+  GroupSettings,
+  OwnTopicPolicy,
+  SubscriptionSettings,
 } from '../model/settings.ts'
-import { type Logger, type LogLevel } from '../observe/log.ts'
+import type { Logger, LogLevel } from '../observe/log.ts'
 import { type AppNumbers, resolveAppNumbers } from './app-numbers.ts'
 import { EnvironmentReader, type EnvironmentVariables } from './environment-variables.ts'
 import { type KafkaTarget, resolveKafka } from './kafka-options.ts'

@@ -1,14 +1,14 @@
 /** The options of one `consume` call: read, checked, completed. */
 
-import { type SettingsIssue } from '../model/errors.ts'
-import { type StartFrom, type SubscriptionSettings } from '../model/settings.ts'
+import type { SettingsIssue } from '../model/errors.ts'
+import type { StartFrom, SubscriptionSettings } from '../model/settings.ts'
 import { watchedBy, type WatchedDeadLetters } from './dead-letters.ts'
 import { flawsOf } from './definition-flaws.ts'
 import { numberProblem, OptionReader } from './option-reader.ts'
 import { consumeOptions, consumeRules, unbuiltConsumeOptions } from './option-rules.ts'
 import { consumeDefaults, type ConsumeNumber, wordDefaults } from './options.ts'
 import { nearestName } from './nearest-name.ts'
-import { type OwnTopicNames } from './own-topic-names.ts'
+import type { OwnTopicNames } from './own-topic-names.ts'
 import { resolveRetry, resolveRetryOfDeadLetters, type RetrySettings, useDeadLetters } from './retry-options.ts'
 import { shown } from './shown.ts'
 import { type Topic, topicIssues, topicNameProblem } from './topic.ts'

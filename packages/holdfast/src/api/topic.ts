@@ -2,7 +2,7 @@
  *  nothing about consuming or producing, and making one connects to nothing. Whether it makes sense is checked together
  *  with all other settings (`topicIssues`), so that modules may define topics without being able to throw. */
 
-import { type SettingsIssue } from '../model/errors.ts'
+import type { SettingsIssue } from '../model/errors.ts'
 import { bytes, type Codec } from './codec.ts'
 import { flawsOf, noteFlaw } from './definition-flaws.ts'
 import { nearestName } from './nearest-name.ts'

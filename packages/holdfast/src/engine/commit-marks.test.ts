@@ -1,7 +1,7 @@
 /** What a commit tells about the records above the line (R10), and how it is answered. */
 import { describe, expect, test } from 'vitest'
 import { kafkaErrors } from '../model/kafka-errors.ts'
-import { type CommitMarks } from './commit-marks.ts'
+import type { CommitMarks } from './commit-marks.ts'
 import { CompletionMap } from './completion-map.ts'
 import { InheritedMarks } from './inherited-marks.ts'
 import { chunkOf, offsets, topicId } from './member-rig.fixture.ts'

@@ -1,7 +1,7 @@
 /** Collects what a commit tells about the records above the line (R10): which are finished, and which have failed attempts
  *  behind them. What of it fits into a text, `commit-metadata.ts` decides. */
-import { type Entry } from './entry.ts'
-import { type InheritedMarks } from './inherited-marks.ts'
+import type { Entry } from './entry.ts'
+import type { InheritedMarks } from './inherited-marks.ts'
 
 /** A record that was tried and is not finished. */
 export type FailedRecord = { readonly offset: number; readonly attempts: number; readonly dueMs: number }

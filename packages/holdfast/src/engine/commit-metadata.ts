@@ -6,7 +6,7 @@
  *  parked entries, map. The topic id is written whole and not as a digest: 14 characters of 4,096 are a small price for
  *  never taking one topic for another, and the id can be shown. Of a text that is too long, the lowest part is kept. */
 import { CompletionMap, type LedgerWalk, planMap, readMap } from './completion-map.ts'
-import { type RunsForm } from './runs-code.ts'
+import type { RunsForm } from './runs-code.ts'
 import { numberBits, SevenBitReader, SevenBitWriter } from './seven-bit-text.ts'
 
 /** The version of the format is part of it: a reader ignores those that it does not know. */

@@ -1,6 +1,6 @@
 /** Decides when a member commits (R9): every interval while something is uncommitted, earlier after many completions, one
  *  request at a time, and ever more rarely while commits fail. What is committed, the ledgers say. */
-import { type GroupSettings } from '../model/settings.ts'
+import type { GroupSettings } from '../model/settings.ts'
 import { exponentialDelayMs } from './backoff.ts'
 
 const retryDelay = { firstMs: 100, maxMs: 5_000 }

@@ -1,14 +1,14 @@
 /** Decides what a commit says and what its answer means (R1, R2, R8). When it is sent, `CommitRhythm` decides. A commit
  *  holds only partitions whose ownership goes on, never a lower offset than the last acknowledged one, and is stamped with
  *  the generation of the moment. */
-import { type GroupSettings } from '../model/settings.ts'
+import type { GroupSettings } from '../model/settings.ts'
 import { partitionName } from '../model/topic-partition.ts'
 import { CommitRhythm } from './commit-rhythm.ts'
-import { type CommitMarks } from './commit-marks.ts'
-import { type CommitOffset, type CommitResult, type Identity, type MemberEffects, type Stamp } from './effects.ts'
+import type { CommitMarks } from './commit-marks.ts'
+import type { CommitOffset, CommitResult, Identity, MemberEffects, Stamp } from './effects.ts'
 import { kafkaErrorName, kafkaErrors } from '../model/kafka-errors.ts'
 import { isCoordinatorElsewhere } from './group-codes.ts'
-import { type PartitionFlow } from './partition-flow.ts'
+import type { PartitionFlow } from './partition-flow.ts'
 
 /** The broker's default of `offset.metadata.max.bytes`. */
 const metadataLengthDefault = 4_096

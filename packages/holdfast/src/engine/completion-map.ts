@@ -5,7 +5,7 @@
  *  Which way of writing them is shortest depends on the runs, so all are tried. What does not fit is cut at the end of a
  *  finished run: all that is said about the offsets below remains exact. */
 import { pairBitsMin, RunsCode, type RunsForm, usualLengths } from './runs-code.ts'
-import { type SevenBitReader, type SevenBitWriter } from './seven-bit-text.ts'
+import type { SevenBitReader, SevenBitWriter } from './seven-bit-text.ts'
 
 const forms: readonly RunsForm[] = ['unfinishedGaps', 'finishedGaps', 'runs']
 

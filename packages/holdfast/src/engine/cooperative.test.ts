@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest'
 import { kafkaErrors } from '../model/kafka-errors.ts'
 import { beat, failCommit, flowOf, runningOf } from './engine-parts.fixture.ts'
-import { type MemberRig } from './member-rig.fixture.ts'
+import type { MemberRig } from './member-rig.fixture.ts'
 import {
   admit,
   answerJoin,

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { Deadlines } from './deadlines.ts'
 import { entryOf } from './engine-parts.fixture.ts'
-import { type Entry } from './entry.ts'
+import type { Entry } from './entry.ts'
 
 function timedFrom(timedFromMs: number): Entry<number> {
   return Object.assign(entryOf(timedFromMs), { timedFromMs })

@@ -1,6 +1,6 @@
 /** Entries in the order in which their time runs out. All of one list get the same time, so the order of arrival is the
  *  order of deadlines: adding and removing cost two links, and only the head is ever looked at. */
-import { type Entry } from './entry.ts'
+import type { Entry } from './entry.ts'
 
 export class Deadlines<R> {
   /** How long each entry gets, in milliseconds. */

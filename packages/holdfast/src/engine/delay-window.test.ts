@@ -1,7 +1,7 @@
 /** The due-ordered window in which a partition of a delay topic is read (R22, R23). */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type Order } from '../model/settings.ts'
+import type { Order } from '../model/settings.ts'
 import { lose, mebibyte, runningOf } from './engine-parts.fixture.ts'
 import { testGroup, type TestRecord } from './member-rig.fixture.ts'
 import { later0, orders0, RetryRig, soon0, twoDelays } from './retry-rig.fixture.ts'

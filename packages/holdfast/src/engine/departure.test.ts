@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { failCommit, flowOf, orders0, runningOf } from './engine-parts.fixture.ts'
 import { chunkOf, MemberRig, offsets, type TestRecord } from './member-rig.fixture.ts'
 import { RetryRig } from './retry-rig.fixture.ts'
-import { type RecordedEffect } from './recorded.fixture.ts'
+import type { RecordedEffect } from './recorded.fixture.ts'
 
 const keyedRecords = [
   { offset: 0, key: 1 },

@@ -6,12 +6,12 @@
  *  *Draining*: nothing new starts, running attempts end, and those that do not are aborted. *Handing back*: one last
  *  commit, repeated while it fails in a way that passes. A stop pauses between the two, so that the app can flush what
  *  handlers sent before the commit that says that they are done. */
-import { type GroupSettings } from '../model/settings.ts'
-import { type Commits } from './commits.ts'
-import { type MemberEffects } from './effects.ts'
-import { type Membership } from './membership.ts'
-import { type Ownerships } from './ownerships.ts'
-import { type PartitionFlow } from './partition-flow.ts'
+import type { GroupSettings } from '../model/settings.ts'
+import type { Commits } from './commits.ts'
+import type { MemberEffects } from './effects.ts'
+import type { Membership } from './membership.ts'
+import type { Ownerships } from './ownerships.ts'
+import type { PartitionFlow } from './partition-flow.ts'
 
 export type DepartureParts<R> = {
   readonly settings: GroupSettings

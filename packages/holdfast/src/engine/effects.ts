@@ -1,14 +1,14 @@
 /** The verbs of the engine. A flow decides by calling them on a sink that is passed in; the runtime's sink notes what to
  *  do and does it after the step, a test's collects them. An implementation may only note what it is told: calling back
  *  into a flow from here is an error. */
-import { type Emit } from '../observe/events.ts'
-import { type NextOffset } from '../model/next-offset.ts'
-import { type Destination } from '../model/destination.ts'
-import { type Outcome } from '../model/outcome.ts'
-import { type TopicPartition } from '../model/topic-partition.ts'
-import { type CommitMarks } from './commit-marks.ts'
-import { type AbortReason, type Entry } from './entry.ts'
-import { type FetchOrder } from './fetch-session.ts'
+import type { Emit } from '../observe/events.ts'
+import type { NextOffset } from '../model/next-offset.ts'
+import type { Destination } from '../model/destination.ts'
+import type { Outcome } from '../model/outcome.ts'
+import type { TopicPartition } from '../model/topic-partition.ts'
+import type { CommitMarks } from './commit-marks.ts'
+import type { AbortReason, Entry } from './entry.ts'
+import type { FetchOrder } from './fetch-session.ts'
 
 /** What happens to the attempts of a subscription. */
 export type AttemptEffects<R> = {

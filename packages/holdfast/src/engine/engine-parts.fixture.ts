@@ -1,9 +1,9 @@
 /** For tests: the parts of the engine on their own, and what brokers and coordinators tell a `MemberRig` besides the usual. */
 import { kafkaErrors } from '../model/kafka-errors.ts'
 import { startAt } from '../model/next-offset.ts'
-import { type SubscriptionSettings } from '../model/settings.ts'
+import type { SubscriptionSettings } from '../model/settings.ts'
 import { partitionName } from '../model/topic-partition.ts'
-import { type JoinAnswer } from './effects.ts'
+import type { JoinAnswer } from './effects.ts'
 import { Entry } from './entry.ts'
 import { SubscriptionFlow } from './subscription-flow.ts'
 import { chunkOf, type MemberRig, testSubscription, type TestRecord, topicId } from './member-rig.fixture.ts'

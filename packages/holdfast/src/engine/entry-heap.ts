@@ -1,5 +1,5 @@
 /** Entries in order of a number of theirs, the lowest first: a binary heap. */
-import { type Entry } from './entry.ts'
+import type { Entry } from './entry.ts'
 
 export class EntryHeap<R> {
   readonly #entries: Entry<R>[] = []

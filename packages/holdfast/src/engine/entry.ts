@@ -2,8 +2,8 @@
  *  as numbers. Every structure of the engine (ledger, lanes, deadlines) links entries to each other instead of holding
  *  nodes of its own, so that accepting a record allocates one object and finishing it frees all of them. Its times are whole
  *  milliseconds, because a fraction would be an object of its own: what must not come early is rounded up. */
-import { type Destination } from '../model/destination.ts'
-import { type PartitionFlow } from './partition-flow.ts'
+import type { Destination } from '../model/destination.ts'
+import type { PartitionFlow } from './partition-flow.ts'
 
 /** waiting: in a delay topic and not due · queued: waits for its lane or for a permit · running: an attempt is under way ·
  *  parked: waits in place for its next attempt · leaving: being written to a delay topic or to the dead letters · blocked:

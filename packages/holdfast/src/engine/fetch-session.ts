@@ -1,7 +1,7 @@
 /** Decides what a fetch to one node says (R28): the broker remembers the partitions of a session, so each request names
  *  only those that changed. One request is in flight per node. Any failure forgets the session: the next request is full. */
 import { partitionName, type TopicPartition } from '../model/topic-partition.ts'
-import { type NextOffset } from '../model/next-offset.ts'
+import type { NextOffset } from '../model/next-offset.ts'
 
 export type FetchTarget = TopicPartition & {
   /** Of the topic as it was known then: a topic that was made anew has the same name and another id. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { kafkaErrors } from '../model/kafka-errors.ts'
 import { answerFetch, failFetch, flowOf, ledBy, relocated, runningOf } from './engine-parts.fixture.ts'
-import { type FetchOrder } from './fetch-session.ts'
+import type { FetchOrder } from './fetch-session.ts'
 import { chunkOf, MemberRig, offsets, testGroup, topicId } from './member-rig.fixture.ts'
 import { explain } from './status.ts'
 

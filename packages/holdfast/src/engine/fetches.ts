@@ -2,13 +2,13 @@
  *  partition that is paused, moving or out of room is left out; every error leads to a fresh look at the metadata and a
  *  wait with jitter, none is final. */
 import { kafkaErrorName, kafkaErrors } from '../model/kafka-errors.ts'
-import { type NextOffset } from '../model/next-offset.ts'
-import { type FetchSettings } from '../model/settings.ts'
-import { type TopicPartition } from '../model/topic-partition.ts'
+import type { NextOffset } from '../model/next-offset.ts'
+import type { FetchSettings } from '../model/settings.ts'
+import type { TopicPartition } from '../model/topic-partition.ts'
 import { exponentialDelayMs } from './backoff.ts'
-import { type MemberEffects } from './effects.ts'
+import type { MemberEffects } from './effects.ts'
 import { FetchSession, type FetchTarget } from './fetch-session.ts'
-import { type Chunk, type PartitionFlow } from './partition-flow.ts'
+import type { Chunk, PartitionFlow } from './partition-flow.ts'
 
 /** What one answer says of one partition, with the target that it answers. */
 export type FetchedPartition<R> = {

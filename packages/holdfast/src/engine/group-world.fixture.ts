@@ -5,12 +5,12 @@
  *  - no other member of the group has an attempt of that partition that was not told to end;
  *  - no committed offset goes back, and no partition has two committers in one generation (`ModelGroup`). */
 import { startAt } from '../model/next-offset.ts'
-import { type GroupSettings } from '../model/settings.ts'
+import type { GroupSettings } from '../model/settings.ts'
 import { partitionName, type TopicPartition } from '../model/topic-partition.ts'
-import { type Entry } from './entry.ts'
-import { type FetchOrder } from './fetch-session.ts'
+import type { Entry } from './entry.ts'
+import type { FetchOrder } from './fetch-session.ts'
 import { MemberFlow } from './member-flow.ts'
-import { type MemberEvent } from './member-events.ts'
+import type { MemberEvent } from './member-events.ts'
 import { chunkOf, noMarks, offsets, testGroup, testSubscription, type TestRecord } from './member-rig.fixture.ts'
 import { ModelGroup } from './model-group.fixture.ts'
 import { Recorded, type RecordedEffect } from './recorded.fixture.ts'

@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { entryOf } from './engine-parts.fixture.ts'
-import { type Entry } from './entry.ts'
+import type { Entry } from './entry.ts'
 import { HandOffs } from './hand-offs.ts'
 
 const error = new Error('not enough replicas')

@@ -2,7 +2,7 @@
  *  a failure one record at a time is tried, ever more rarely and never more than once a second, until one gets through. Each
  *  topic is judged by itself: dead letters that are stored say nothing about a delay topic that is down. */
 import { exponentialDelayMs } from './backoff.ts'
-import { type Entry } from './entry.ts'
+import type { Entry } from './entry.ts'
 import { ReadyQueue } from './ready-queue.ts'
 
 /** The shortest wait is half of `firstMs`, since jitter takes up to that much away. */

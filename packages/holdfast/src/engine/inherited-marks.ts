@@ -2,7 +2,7 @@
  *  again: which of them are finished, and which have failed attempts behind them. Whether it may be believed was decided
  *  before it got here. */
 import { nextAfter, type NextOffset } from '../model/next-offset.ts'
-import { type CompletionMap } from './completion-map.ts'
+import type { CompletionMap } from './completion-map.ts'
 
 export type FailedBefore = { readonly attempts: number; readonly dueMs: number }
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { type Entry } from './entry.ts'
+import type { Entry } from './entry.ts'
 import { entryOf } from './engine-parts.fixture.ts'
 import { LaneTails } from './lane-tails.ts'
 

@@ -1,7 +1,7 @@
 /** Knows the last entry of every lane in use, by the id of the lane: a table with open addressing whose slots are the entries
  *  themselves, because a `Map` costs a record twice the time and memory of its own. Lane ids are hashes already, so their
  *  lowest bits choose the slot. */
-import { type Entry } from './entry.ts'
+import type { Entry } from './entry.ts'
 
 const slotsMin = 64
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { type Order } from '../model/settings.ts'
+import type { Order } from '../model/settings.ts'
 import { Entry } from './entry.ts'
 import { lanesFor } from './lanes.ts'
 

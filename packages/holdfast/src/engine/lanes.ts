@@ -1,8 +1,8 @@
 /** Decides which record of one partition may start beside which (R13, R14): a lane runs one record at a time, in offset
  *  order. A lane is nothing but its last entry; followers hang on `entry.behind`, so a lane that empties is gone without
  *  a sweeper. Colliding key hashes share a lane: that costs concurrency, never order. */
-import { type Order } from '../model/settings.ts'
-import { type Entry } from './entry.ts'
+import type { Order } from '../model/settings.ts'
+import type { Entry } from './entry.ts'
 import { LaneTails } from './lane-tails.ts'
 
 export type Lanes<R> = {

@@ -3,7 +3,7 @@
  *
  *  A JoinGroup or SyncGroup in flight proves it too, because a coordinator does not end the session of somebody whom it
  *  keeps waiting, but only for as long as it waits for members, and only if the lease held when the request was sent. */
-import { type GroupSettings } from '../model/settings.ts'
+import type { GroupSettings } from '../model/settings.ts'
 
 /** The lease ends this long before the session does, to leave room for clocks and queues. */
 const marginMs = 1_000

@@ -3,7 +3,7 @@
  *  The unfinished entries are a linked list, oldest first: the lowest one is the head, whatever the span of offsets above
  *  it, and a gap that compaction or a transaction marker left has no entry, so it never holds the line. */
 import { nextAfter, type NextOffset, startAt } from '../model/next-offset.ts'
-import { type Entry } from './entry.ts'
+import type { Entry } from './entry.ts'
 
 export class Ledger<R> {
   #oldest: Entry<R> | null = null

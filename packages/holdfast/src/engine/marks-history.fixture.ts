@@ -2,13 +2,13 @@
  *  after a crash in a new process, after a loss or a rebalance in the same one. The laws of R11, R14, R17 and R19 are checked
  *  after every act, against plain sets. */
 import { expect } from 'vitest'
-import { type Order } from '../model/settings.ts'
+import type { Order } from '../model/settings.ts'
 import { kafkaErrors } from '../model/kafka-errors.ts'
-import { type Clock } from '../runtime/clock.ts'
+import type { Clock } from '../runtime/clock.ts'
 import { commitText, readCommitText } from '../runtime/commit-text.ts'
-import { type Entry } from './entry.ts'
-import { type InheritedMarks } from './inherited-marks.ts'
-import { type TestRecord } from './member-rig.fixture.ts'
+import type { Entry } from './entry.ts'
+import type { InheritedMarks } from './inherited-marks.ts'
+import type { TestRecord } from './member-rig.fixture.ts'
 import { deadLetters, orders0, RetryRig } from './retry-rig.fixture.ts'
 import { subscriptionStatus } from './status.ts'
 

@@ -1,11 +1,11 @@
 /** Everything that can happen to a member, and what its events carry. Stamps and epochs come back as they were sent, so that
  *  an answer of an older life can be told from one of this. */
-import { type NextOffset } from '../model/next-offset.ts'
-import { type TopicPartition } from '../model/topic-partition.ts'
-import { type CommitResult, type Identity, type JoinAnswer, type Stamp } from './effects.ts'
-import { type Entry } from './entry.ts'
-import { type FetchedPartition } from './fetches.ts'
-import { type InheritedMarks } from './inherited-marks.ts'
+import type { NextOffset } from '../model/next-offset.ts'
+import type { TopicPartition } from '../model/topic-partition.ts'
+import type { CommitResult, Identity, JoinAnswer, Stamp } from './effects.ts'
+import type { Entry } from './entry.ts'
+import type { FetchedPartition } from './fetches.ts'
+import type { InheritedMarks } from './inherited-marks.ts'
 
 /** Where to start on an assigned partition. `committed` is null when nothing was committed before. */
 export type StartPosition = TopicPartition & {

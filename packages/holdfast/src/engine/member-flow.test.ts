@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { startAt } from '../model/next-offset.ts'
-import { type Order } from '../model/settings.ts'
+import type { Order } from '../model/settings.ts'
 import { kafkaErrors } from '../model/kafka-errors.ts'
 import { HistoryWorld } from './member-history.fixture.ts'
 import { chunkOf, MemberRig, offsets, topicId } from './member-rig.fixture.ts'

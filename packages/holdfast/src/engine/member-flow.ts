@@ -2,23 +2,23 @@
  *  subscriptions with their permits, the fetches and the rhythm of commits, and holds them together. Pure: time arrives in
  *  events, work leaves through `effects`, and the same events always lead to the same effects in the same order.
  *  How partitions are given back, `Departure` decides. */
-import { type GroupSettings } from '../model/settings.ts'
+import type { GroupSettings } from '../model/settings.ts'
 import { partitionName, placeOf, type TopicPartition } from '../model/topic-partition.ts'
 import { Commits } from './commits.ts'
 import { Departure } from './departure.ts'
-import { type MemberEffects, type Stamp } from './effects.ts'
-import { type Entry } from './entry.ts'
+import type { MemberEffects, Stamp } from './effects.ts'
+import type { Entry } from './entry.ts'
 import { Fetches } from './fetches.ts'
 import { Holdings } from './holdings.ts'
 import { kafkaErrors } from '../model/kafka-errors.ts'
-import { type Leader, type MemberEvent, type StartPosition } from './member-events.ts'
+import type { Leader, MemberEvent, StartPosition } from './member-events.ts'
 import { MemberHandOffs } from './member-hand-offs.ts'
 import { Membership } from './membership.ts'
 import { Ownerships } from './ownerships.ts'
-import { type PartitionFlow, type RecordView } from './partition-flow.ts'
+import type { PartitionFlow, RecordView } from './partition-flow.ts'
 import { type AttemptResult, SubscriptionFlow } from './subscription-flow.ts'
 
-export { type Leader, type MemberEvent, type StartPosition } from './member-events.ts'
+export type { Leader, MemberEvent, StartPosition } from './member-events.ts'
 
 export class MemberFlow<R> {
   readonly settings: GroupSettings

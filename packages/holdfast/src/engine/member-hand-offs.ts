@@ -1,14 +1,14 @@
 /** Decides about the records of all partitions that are on their way to other topics of ours (R20): when they may be written,
  *  and what the answers mean. How often a topic that does not work is tried, `HandOffs` of each partition decides. */
 import { describeThrown } from '../model/errors.ts'
-import { type GroupSettings } from '../model/settings.ts'
+import type { GroupSettings } from '../model/settings.ts'
 import { placeOf } from '../model/topic-partition.ts'
-import { type CommitRhythm } from './commit-rhythm.ts'
-import { type Departure } from './departure.ts'
-import { type MemberEffects } from './effects.ts'
-import { type Entry } from './entry.ts'
-import { type Membership } from './membership.ts'
-import { type PartitionFlow } from './partition-flow.ts'
+import type { CommitRhythm } from './commit-rhythm.ts'
+import type { Departure } from './departure.ts'
+import type { MemberEffects } from './effects.ts'
+import type { Entry } from './entry.ts'
+import type { Membership } from './membership.ts'
+import type { PartitionFlow } from './partition-flow.ts'
 
 export type MemberHandOffsParts<R> = {
   readonly settings: GroupSettings

@@ -1,6 +1,6 @@
 /** For tests: a log that never changes, a group that may lose its member, and the engine's laws checked after every act. */
 import { expect } from 'vitest'
-import { type Order } from '../model/settings.ts'
+import type { Order } from '../model/settings.ts'
 import { kafkaErrors } from '../model/kafka-errors.ts'
 import { chunkOf, MemberRig, type TestRecord } from './member-rig.fixture.ts'
 import { subscriptionStatus } from './status.ts'

@@ -1,15 +1,15 @@
 /** For tests: one member with a broker that says what the test wants, on a clock that the test moves. Records are plain
  *  offsets with a key; nothing here knows a promise. */
 import { startAt } from '../model/next-offset.ts'
-import { type GroupSettings, type SubscriptionSettings } from '../model/settings.ts'
+import type { GroupSettings, SubscriptionSettings } from '../model/settings.ts'
 import { partitionName } from '../model/topic-partition.ts'
-import { type CommitOffset, type Identity, type Stamp } from './effects.ts'
-import { type Entry } from './entry.ts'
-import { type FetchOrder } from './fetch-session.ts'
+import type { CommitOffset, Identity, Stamp } from './effects.ts'
+import type { Entry } from './entry.ts'
+import type { FetchOrder } from './fetch-session.ts'
 import { MemberFlow, type MemberEvent } from './member-flow.ts'
-import { type Chunk } from './partition-flow.ts'
+import type { Chunk } from './partition-flow.ts'
 import { Recorded, type RecordedEffect } from './recorded.fixture.ts'
-import { type AttemptResult } from './subscription-flow.ts'
+import type { AttemptResult } from './subscription-flow.ts'
 
 /** `attempts` and `dueMs`: what the headers of a record in a delay topic say. */
 export type TestRecord = {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { type JoinAnswer } from './effects.ts'
+import type { JoinAnswer } from './effects.ts'
 import { kafkaErrors } from '../model/kafka-errors.ts'
 import { MemberRig, offsets, chunkOf } from './member-rig.fixture.ts'
 

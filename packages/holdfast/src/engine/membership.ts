@@ -14,11 +14,11 @@
  *
  *  Each phase of waiting for answers carries a stamp; an answer with an older one is of another life and is dropped. That
  *  is what keeps a late "rebalance in progress" of generation n from disturbing generation n + 1. */
-import { type TopicPartition } from '../model/topic-partition.ts'
+import type { TopicPartition } from '../model/topic-partition.ts'
 import { HoldfastError } from '../model/errors.ts'
-import { type GroupSettings } from '../model/settings.ts'
+import type { GroupSettings } from '../model/settings.ts'
 import { exponentialDelayMs } from './backoff.ts'
-import { type Identity, type JoinAnswer, type MembershipEffects, type Stamp } from './effects.ts'
+import type { Identity, JoinAnswer, MembershipEffects, Stamp } from './effects.ts'
 import { kafkaErrorName, kafkaErrors } from '../model/kafka-errors.ts'
 import { isCoordinatorElsewhere, isUnknownMember } from './group-codes.ts'
 import { Lease } from './lease.ts'

@@ -2,7 +2,7 @@
  *  as it can. It answers requests in the order in which it is asked; what is late or lost, the world around it decides. */
 import { kafkaErrors } from '../model/kafka-errors.ts'
 import { partitionName, type TopicPartition } from '../model/topic-partition.ts'
-import { type Claim, type CommitOffset, type Identity, type JoinAnswer } from './effects.ts'
+import type { Claim, CommitOffset, Identity, JoinAnswer } from './effects.ts'
 
 type Member = {
   readonly id: string

@@ -1,9 +1,9 @@
 /** Knows which partitions this member owns, each under an epoch of its own, what is true of a partition whoever owns it
  *  (its leader, a user's pause), and which attempts outlived an earlier ownership. */
 import { partitionName, type TopicPartition } from '../model/topic-partition.ts'
-import { type Entry } from './entry.ts'
-import { type Leader, type StartPosition } from './member-events.ts'
-import { type SubscriptionFlow } from './subscription-flow.ts'
+import type { Entry } from './entry.ts'
+import type { Leader, StartPosition } from './member-events.ts'
+import type { SubscriptionFlow } from './subscription-flow.ts'
 import { PartitionFlow, type RecordView } from './partition-flow.ts'
 
 export class Ownerships<R> {

@@ -1,6 +1,6 @@
 /** Entries that wait for their time, soonest due first. Those of a partition that left are swept out at once: in a delay topic
  *  they would be kept alive, with the bytes that they were read from, for up to an hour. */
-import { type Entry } from './entry.ts'
+import type { Entry } from './entry.ts'
 import { EntryHeap } from './entry-heap.ts'
 
 export class Parking<R> {

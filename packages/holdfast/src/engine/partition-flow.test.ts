@@ -10,9 +10,9 @@ import {
   recordView,
   relocated,
 } from './engine-parts.fixture.ts'
-import { type Entry } from './entry.ts'
+import type { Entry } from './entry.ts'
 import { chunkOf, MemberRig, offsets, type TestRecord } from './member-rig.fixture.ts'
-import { type Chunk } from './partition-flow.ts'
+import type { Chunk } from './partition-flow.ts'
 
 /** As many consecutive offsets as are asked for. */
 function run(length: number, first = 0): TestRecord[] {

@@ -3,18 +3,18 @@
  *
  *  Every ownership has an epoch and an object of its own. When it is over (`close`), answers that still carry it are
  *  recognised by `isOver` and change nothing (G5). */
-import { type PauseReason } from '../model/pause-reason.ts'
+import type { PauseReason } from '../model/pause-reason.ts'
 import { noOutcomes, type Outcome, type OutcomeCounts } from '../model/outcome.ts'
-import { type NextOffset } from '../model/next-offset.ts'
-import { type SubscriptionSettings } from '../model/settings.ts'
+import type { NextOffset } from '../model/next-offset.ts'
+import type { SubscriptionSettings } from '../model/settings.ts'
 import { type CommitMarks, marksOf } from './commit-marks.ts'
 import { isTopicId } from './commit-metadata.ts'
 import { Entry, type Holding } from './entry.ts'
 import { HandOffs } from './hand-offs.ts'
-import { type InheritedMarks } from './inherited-marks.ts'
+import type { InheritedMarks } from './inherited-marks.ts'
 import { type Lanes, lanesFor } from './lanes.ts'
 import { Ledger } from './ledger.ts'
-import { type SubscriptionFlow } from './subscription-flow.ts'
+import type { SubscriptionFlow } from './subscription-flow.ts'
 
 /** What one fetch answer brought for one partition: undecoded, handed out in slices, so that memory follows the bytes on
  *  the wire and decoding never holds up a heartbeat. */

@@ -2,9 +2,9 @@
  *  and attempts checked after every act. */
 import { expect } from 'vitest'
 import { feed, partitionFlow } from './engine-parts.fixture.ts'
-import { type Entry } from './entry.ts'
+import type { Entry } from './entry.ts'
 import { chunkOf, testSubscription, type TestRecord } from './member-rig.fixture.ts'
-import { type PartitionFlow } from './partition-flow.ts'
+import type { PartitionFlow } from './partition-flow.ts'
 import { Recorded } from './recorded.fixture.ts'
 import { SubscriptionFlow } from './subscription-flow.ts'
 

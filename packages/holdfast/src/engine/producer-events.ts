@@ -1,8 +1,8 @@
 /** What the producer's flow is told and what it asks for: the whole surface between `producer-flow.ts` and the runtime. */
-import { type Backoff } from './backoff.ts'
-import { type FlowRecord, type Identity, type ProducerBatch } from './producer-lane.ts'
+import type { Backoff } from './backoff.ts'
+import type { FlowRecord, Identity, ProducerBatch } from './producer-lane.ts'
 
-export { type FlowRecord, type Identity, type ProducerBatch } from './producer-lane.ts'
+export type { FlowRecord, Identity, ProducerBatch } from './producer-lane.ts'
 
 export type ProducerRules = {
   readonly lingerMs: number

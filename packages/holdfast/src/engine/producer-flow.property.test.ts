@@ -2,7 +2,7 @@
  *  order. Whatever the world does, an acknowledged record is stored, once, where it was said to be, and in order. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { type ProducerBatch, type ProducerEffects } from './producer-events.ts'
+import type { ProducerBatch, ProducerEffects } from './producer-events.ts'
 import { ProducerFlow } from './producer-flow.ts'
 
 type Sent = {

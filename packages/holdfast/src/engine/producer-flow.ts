@@ -17,13 +17,13 @@
  *  Other partitions finish what they sent under the old id and begin at 0 under the new one with their next batch. */
 import { exponentialDelayMs } from './backoff.ts'
 import { answerTo } from './produce-answers.ts'
-import {
-  type BatchResult,
-  type ProducerEffects,
-  type ProducerEvent,
-  type ProducerGiven,
-  type ProducerRules,
-  type SendFailure,
+import type {
+  BatchResult,
+  ProducerEffects,
+  ProducerEvent,
+  ProducerGiven,
+  ProducerRules,
+  SendFailure,
 } from './producer-events.ts'
 import { type BatchStamp, type FlowRecord, type Identity, type ProducerBatch, ProducerLane } from './producer-lane.ts'
 

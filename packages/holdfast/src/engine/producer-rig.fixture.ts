@@ -1,5 +1,5 @@
 /** For tests: a producer's flow whose effects are noted and whose answers the test writes, on a clock that it moves. */
-import { type ProducerBatch, type ProducerEffects, type SendFailure } from './producer-events.ts'
+import type { ProducerBatch, ProducerEffects, SendFailure } from './producer-events.ts'
 import { ProducerFlow } from './producer-flow.ts'
 
 type Sent = { readonly name: string; readonly sizeInBytes: number; readonly deadlineMs: number }

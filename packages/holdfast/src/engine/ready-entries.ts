@@ -3,7 +3,7 @@
  *  line, which the oldest unfinished record holds, moves as soon as it can.
  *
  *  Most entries come in their turn and go through a queue; only those that come late are sorted. */
-import { type Entry } from './entry.ts'
+import type { Entry } from './entry.ts'
 import { EntryHeap } from './entry-heap.ts'
 import { ReadyQueue } from './ready-queue.ts'
 

@@ -1,5 +1,5 @@
 /** A sink that collects what a flow asked for, in the words of the engine, so that a test can read it. */
-import { type MemberEffects } from './effects.ts'
+import type { MemberEffects } from './effects.ts'
 
 export type RecordedEffect<R> = {
   [V in keyof MemberEffects<R>]: { readonly verb: V; readonly given: Parameters<MemberEffects<R>[V]> }

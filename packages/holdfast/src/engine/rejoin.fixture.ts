@@ -1,9 +1,9 @@
 /** For tests: what the coordinator says to a cooperative member, step by step. Record n of partition p has offset 100 p + n,
  *  so that what runs can be told apart. */
-import { type GroupSettings } from '../model/settings.ts'
+import type { GroupSettings } from '../model/settings.ts'
 import { startAt } from '../model/next-offset.ts'
-import { type TopicPartition } from '../model/topic-partition.ts'
-import { type Claim } from './effects.ts'
+import type { TopicPartition } from '../model/topic-partition.ts'
+import type { Claim } from './effects.ts'
 import { admitted } from './engine-parts.fixture.ts'
 import { chunkOf, MemberRig, noMarks, offsets } from './member-rig.fixture.ts'
 

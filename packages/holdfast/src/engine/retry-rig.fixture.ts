@@ -1,15 +1,15 @@
 /** For tests: a member whose records may leave for delay topics and dead letters, and come back from there. The test says
  *  what becomes of each write, and what the commits of earlier owners said. */
-import { type Destination } from '../model/destination.ts'
+import type { Destination } from '../model/destination.ts'
 import { startAt } from '../model/next-offset.ts'
-import { type GroupSettings, type SubscriptionSettings } from '../model/settings.ts'
+import type { GroupSettings, SubscriptionSettings } from '../model/settings.ts'
 import { partitionName, type TopicPartition } from '../model/topic-partition.ts'
 import { admitted, orders0 } from './engine-parts.fixture.ts'
-import { type Entry } from './entry.ts'
-import { type InheritedMarks } from './inherited-marks.ts'
+import type { Entry } from './entry.ts'
+import type { InheritedMarks } from './inherited-marks.ts'
 import { chunkOf, MemberRig, noMarks, type TestRecord, topicId } from './member-rig.fixture.ts'
-import { type PartitionFlow } from './partition-flow.ts'
-import { type RecordedEffect } from './recorded.fixture.ts'
+import type { PartitionFlow } from './partition-flow.ts'
+import type { RecordedEffect } from './recorded.fixture.ts'
 
 export { orders0 }
 export const soon0 = { topic: 'orders.retry.30s', partition: 0 }

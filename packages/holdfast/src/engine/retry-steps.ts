@@ -1,8 +1,8 @@
 /** Decides what follows a failed attempt (R18): another one in place, a delay topic, the dead letters, or nothing, when
  *  there is nowhere to go. Attempts are counted over all of these: one, then those in place, then one for each delay. */
-import { type Destination } from '../model/destination.ts'
+import type { Destination } from '../model/destination.ts'
 import { NonRetriableError, RetryAfterError, UndecodableError } from '../model/errors.ts'
-import { type DelayTopic, type SubscriptionSettings } from '../model/settings.ts'
+import type { DelayTopic, SubscriptionSettings } from '../model/settings.ts'
 
 export type RetryStep =
   | { readonly kind: 'park'; readonly delayMs: number }
@@ -22,7 +22,7 @@ export function stepAfter(
   if (isOver || isHopeless) return lastStep(settings)
   if (isA(error, RetryAfterError)) return waitFor(error.delayMs, delayTopics)
   const longestMs = inPlaceDelaysMs[attempts - 1]
-  if (longestMs !== undefined) return { kind: 'park', delayMs: longestMs * random() }
+  if (longestMs !== undefined) return { kind: 'park', delayMs: Math.ceil(longestMs * random()) }
   // Jitter is for waits in place: in a topic it would only make records overtake each other (R22).
   return waitFor(delaysMs[attempts - 1 - inPlaceDelaysMs.length] ?? 0, delayTopics)
 }

@@ -1,12 +1,12 @@
 /** Reads a member and says how it stands, for health, page and `explain()`. Decides nothing and changes nothing. */
-import { type PauseReason } from '../model/pause-reason.ts'
+import type { PauseReason } from '../model/pause-reason.ts'
 import { describeThrown } from '../model/errors.ts'
-import { type OutcomeCounts } from '../model/outcome.ts'
-import { type Entry } from './entry.ts'
-import { type MemberFlow } from './member-flow.ts'
-import { type MembershipPhase } from './membership.ts'
-import { type PartitionFlow } from './partition-flow.ts'
-import { type SubscriptionFlow } from './subscription-flow.ts'
+import type { OutcomeCounts } from '../model/outcome.ts'
+import type { Entry } from './entry.ts'
+import type { MemberFlow } from './member-flow.ts'
+import type { MembershipPhase } from './membership.ts'
+import type { PartitionFlow } from './partition-flow.ts'
+import type { SubscriptionFlow } from './subscription-flow.ts'
 
 export type PartitionStatus = {
   readonly topic: string

@@ -7,14 +7,14 @@
  *                         │                      │    ╰─ no attempt left here ─▶ leaving ──stored──▶ finished
  *                         │                      │                       ╰─ nowhere to go ─▶ blocked
  *                         ╰── lane ahead ends    ╰─ time up ─▶ aborting ─ grace over ─▶ zombie (permit given back, lane kept) */
-import { type SubscriptionSettings } from '../model/settings.ts'
-import { type Destination } from '../model/destination.ts'
+import type { SubscriptionSettings } from '../model/settings.ts'
+import type { Destination } from '../model/destination.ts'
 import { noOutcomes, type Outcome, type OutcomeCounts, outcomes } from '../model/outcome.ts'
 import { Deadlines } from './deadlines.ts'
-import { type AttemptEffects } from './effects.ts'
-import { type AbortReason, type Entry } from './entry.ts'
+import type { AttemptEffects } from './effects.ts'
+import type { AbortReason, Entry } from './entry.ts'
 import { Parking } from './parking.ts'
-import { type PartitionFlow } from './partition-flow.ts'
+import type { PartitionFlow } from './partition-flow.ts'
 import { ReadyEntries, Turns } from './ready-entries.ts'
 import { lastStep, type RetryStep, stepAfter, waitFor } from './retry-steps.ts'
 

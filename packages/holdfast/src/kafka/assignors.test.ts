@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type TopicPartition } from '../model/topic-partition.ts'
+import type { TopicPartition } from '../model/topic-partition.ts'
 import { assignorNamed, assignorNames } from './assignment-protocols.ts'
 import { assignEagerly, assignRanges, type GroupMember, type PartitionCounts } from './assignors.ts'
 

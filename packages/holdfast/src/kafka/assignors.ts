@@ -6,7 +6,7 @@
  *  Ours goes further where round robin does not balance: members with different subscriptions are levelled too.
  *  `cooperative-sticky` has a file of its own; which partitions go together, `co-assignment.ts` decides. */
 
-import { type TopicPartition } from '../model/topic-partition.ts'
+import type { TopicPartition } from '../model/topic-partition.ts'
 import { compare, deal, type Unit } from './dealing.ts'
 
 export type GroupMember = {

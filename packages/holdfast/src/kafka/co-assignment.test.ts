@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { partitionName, type TopicPartition } from '../model/topic-partition.ts'
 import { assignorNamed } from './assignment-protocols.ts'
-import { type Assignment, type Assignor, type GroupMember } from './assignors.ts'
+import type { Assignment, Assignor, GroupMember } from './assignors.ts'
 
 const delayTopics = new Map([
   ['orders', ['orders.30s', 'orders.5m']],

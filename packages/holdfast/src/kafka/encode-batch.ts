@@ -1,7 +1,7 @@
 /** Encodes records into one uncompressed batch that can be sent, kept and sent again unchanged. When to close a batch and
  *  which sequence it gets is the producer's business. */
 
-import { type Header } from '../model/record.ts'
+import type { Header } from '../model/record.ts'
 import { attributeBits, batchLayout, batchLengthEnd, supportedMagic, writeInt64 } from './batch-layout.ts'
 
 export type EncodableRecord = {

@@ -2,7 +2,7 @@
  *  on the bytes of the answer, for `record-batch.ts` to take apart when there is room for them. */
 
 import { AnswerReader } from './answer-reader.ts'
-import { type FetchedPartition, type FetchResponse } from './port.ts'
+import type { FetchedPartition, FetchResponse } from './port.ts'
 
 /** Versions at which the answer changed. */
 const since = { logStartOffset: 5, sessions: 7, preferredReplica: 11, flexible: 12, topicIds: 13 } as const

@@ -4,7 +4,7 @@
  *  Other clients write these bytes too, in versions older and newer than ours: what newer ones append is passed over, what
  *  cannot be understood is a `GroupProtocolError`. */
 
-import { type TopicPartition } from '../model/topic-partition.ts'
+import type { TopicPartition } from '../model/topic-partition.ts'
 
 export type Subscription = {
   readonly topics: readonly string[]

@@ -19,7 +19,7 @@ import {
   supportedMagic,
 } from './batch-layout.ts'
 
-export { type BatchCodec, type Compression, type RecordBatchErrorCode } from './batch-layout.ts'
+export type { BatchCodec, Compression, RecordBatchErrorCode } from './batch-layout.ts'
 export { batchOverhead, encodeBatch, encodedSize, type EncodableRecord, type ProducerStamp } from './encode-batch.ts'
 
 /** Length, attributes, timestamp, offset, key, value and header count take at least a byte each. */

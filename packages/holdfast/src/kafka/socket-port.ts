@@ -1,7 +1,7 @@
 /** The port over sockets: keeps one link per broker and channel, opens it when it is first needed and forgets it when it
  *  breaks. It retries nothing: the next call opens the next link, and when that should be is the engine's decision. */
 
-import { type BatchCodec } from './batch-layout.ts'
+import type { BatchCodec } from './batch-layout.ts'
 import { Link, type Handshake } from './link.ts'
 import type * as client from './platformatic/client.ts'
 import {
@@ -14,8 +14,8 @@ import {
   type RequestOf,
   type ResponseOf,
 } from './port.ts'
-import { type Credentials } from './sasl.ts'
-import { type TlsOptions } from './tls.ts'
+import type { Credentials } from './sasl.ts'
+import type { TlsOptions } from './tls.ts'
 
 export type { Credentials, TlsOptions }
 

@@ -2,7 +2,7 @@
 
 import { isIP } from 'node:net'
 import { connect, type TLSSocket } from 'node:tls'
-import { type NodeAddress } from './port.ts'
+import type { NodeAddress } from './port.ts'
 
 export type TlsOptions = {
   /** Certificates to trust instead of the well-known authorities, PEM. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { readHandedOff } from './handed-off.ts'
-import { type Header } from './record.ts'
+import type { Header } from './record.ts'
 
 function headers(values: Readonly<Record<string, string | Buffer>>): Header[] {
   return Object.entries(values).map(([key, value]) => ({ key, value: Buffer.from(value as string) }))

@@ -3,8 +3,8 @@
  *  Jitsu. It decides what their headers mean in our words; ours are `handed-off.ts`. */
 import { messageBytesMax, nameBytesMax, stackBytesMax, unknownFailure } from './handed-off-failure.ts'
 import { readBigEndian, readIsoTime, readNumber, readText } from './handed-off-values.ts'
-import { type HandedOff } from './handed-off.ts'
-import { type Header } from './record.ts'
+import type { HandedOff } from './handed-off.ts'
+import type { Header } from './record.ts'
 
 /** The fields of `HandedOff` that others tell of, side by side. */
 type Draft = {

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { failureOf, messageBytesMax, stackBytesMax, unknownFailure } from './handed-off-failure.ts'
 import { type HandedOffFacts, readHandedOff, withoutOurs, writeHeaders } from './handed-off.ts'
-import { type Header } from './record.ts'
+import type { Header } from './record.ts'
 
 const source = { topic: 'orders', partition: 3, offset: 41, timestampMs: 1_700_000_000_123, group: 'billing' }
 

@@ -6,7 +6,7 @@
 import { readForeign } from './foreign-headers.ts'
 import { type Failure, messageBytesMax, nameBytesMax, stackBytesMax } from './handed-off-failure.ts'
 import { readNumber, readText } from './handed-off-values.ts'
-import { type Header } from './record.ts'
+import type { Header } from './record.ts'
 
 /** Where a record was first, before any hop. Null where nothing is known. */
 export type HandedOffSource = {

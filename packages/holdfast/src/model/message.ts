@@ -5,7 +5,7 @@
  *  key or headers by itself: printing one gives its place, which is what a log may hold. */
 
 import { HoldfastError, UndecodableError } from './errors.ts'
-import { type Header, type KafkaRecord } from './record.ts'
+import type { Header, KafkaRecord } from './record.ts'
 
 /** Turns the bytes of a value into what handlers get; one for all messages of a topic. Null is a tombstone. */
 export type ValueDecoder<T> = { decode(bytes: Uint8Array | null): T | Promise<T> }

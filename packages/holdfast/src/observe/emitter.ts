@@ -2,7 +2,7 @@
  *  nobody: neither the consumer that emitted nor the listeners after it. */
 
 import { describeThrown } from '../model/errors.ts'
-import { type Emit, type HoldfastEventName, type HoldfastEvents } from './events.ts'
+import type { Emit, HoldfastEventName, HoldfastEvents } from './events.ts'
 
 export type Listener<N extends HoldfastEventName> = (event: HoldfastEvents[N], name: N) => unknown
 

@@ -1,8 +1,8 @@
 /** The one typed list of everything that Holdfast tells about itself. Log, metrics, page and tests are listeners of this
  *  list and of nothing else, so that they can never disagree. Events carry no message bodies, header values or keys. */
-import { type Outcome } from '../model/outcome.ts'
-import { type PauseReason } from '../model/pause-reason.ts'
-import { type TopicPartition } from '../model/topic-partition.ts'
+import type { Outcome } from '../model/outcome.ts'
+import type { PauseReason } from '../model/pause-reason.ts'
+import type { TopicPartition } from '../model/topic-partition.ts'
 
 export type HoldfastEvents = {
   'app.started': { readonly groups: readonly string[]; readonly brokers: readonly string[] }

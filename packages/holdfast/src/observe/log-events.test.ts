@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 import { HoldfastError } from '../model/errors.ts'
 import { Emitter } from './emitter.ts'
-import { type HoldfastEvents } from './events.ts'
+import type { HoldfastEvents } from './events.ts'
 import { logEvents } from './log-events.ts'
-import { type LogLevel, type Logger } from './log.ts'
+import type { LogLevel, Logger } from './log.ts'
 
 type Line = { readonly level: LogLevel; readonly message: string; readonly fields: Record<string, unknown> }
 

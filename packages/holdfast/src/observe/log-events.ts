@@ -3,8 +3,8 @@
 
 import { partitionName } from '../model/topic-partition.ts'
 import { formatDuration } from '../model/duration.ts'
-import { type Emitter } from './emitter.ts'
-import { type HoldfastEventName, type HoldfastEvents } from './events.ts'
+import type { Emitter } from './emitter.ts'
+import type { HoldfastEventName, HoldfastEvents } from './events.ts'
 import { type Logger, type LogLevel, logAt } from './log.ts'
 
 type Row<E> = {

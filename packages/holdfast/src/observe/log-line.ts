@@ -3,7 +3,7 @@
 
 import { styleText } from 'node:util'
 import { escapeControls } from './escape-controls.ts'
-import { type LogLevel } from './log.ts'
+import type { LogLevel } from './log.ts'
 
 export type LineParts = {
   readonly epochMs: number

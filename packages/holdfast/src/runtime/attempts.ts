@@ -1,11 +1,11 @@
 /** Runs handlers. Every permit is a seat with two callbacks of its own, so that an attempt costs one context and one
  *  promise and no closures; the abort signal is made only for who asks. Ended attempts are collected and handed over once
  *  per microtask. What an end means is the engine's business. */
-import { type AbortReason, type Entry } from '../engine/entry.ts'
-import { type AttemptResult } from '../engine/subscription-flow.ts'
+import type { AbortReason, Entry } from '../engine/entry.ts'
+import type { AttemptResult } from '../engine/subscription-flow.ts'
 import { HoldfastError } from '../model/errors.ts'
-import { type KafkaRecord } from '../model/record.ts'
-import { type TopicPartition } from '../model/topic-partition.ts'
+import type { KafkaRecord } from '../model/record.ts'
+import type { TopicPartition } from '../model/topic-partition.ts'
 import { childOf, type Logger } from '../observe/log.ts'
 
 /** What a record is handed to: decoding, filter and handler in one. It may return or throw anything, now or later; a

@@ -6,7 +6,7 @@
  *  never early. Before the first append the broker's clock is taken to agree with our calendar, as it was at the start.
  *
  *  Our side of it is the monotonic clock: a calendar that is set makes no retry start early. */
-import { type HandedOff } from '../model/handed-off.ts'
+import type { HandedOff } from '../model/handed-off.ts'
 
 /** Enough to hold one append that was quick … */
 const samplesMax = 64

@@ -2,7 +2,7 @@
  *  what is known already: a broker that lags behind must not take us back to a leader that was deposed.
  *
  *  It decides which of two statements is newer. Whom to ask, and when, is decided in `cluster.ts`. */
-import { type MetadataResponse, type NodeAddress } from '../kafka/port.ts'
+import type { MetadataResponse, NodeAddress } from '../kafka/port.ts'
 
 export type PartitionView = {
   readonly partition: number

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { type MetadataResponse, type NodeAddress, PortError } from '../kafka/port.ts'
-import { type HoldfastError } from '../model/errors.ts'
-import { type HoldfastEventName } from '../observe/events.ts'
+import type { HoldfastError } from '../model/errors.ts'
+import type { HoldfastEventName } from '../observe/events.ts'
 import { Cluster } from './cluster.ts'
 import { ManualClock, type ScriptedCall, ScriptedPort, silence } from './scripted-port.fixture.ts'
 

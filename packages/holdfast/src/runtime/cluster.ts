@@ -12,12 +12,12 @@ import {
   type ResponseOf,
 } from '../kafka/port.ts'
 import { HoldfastError } from '../model/errors.ts'
-import { type Emit } from '../observe/events.ts'
-import { type Clock, type Timer } from './clock.ts'
+import type { Emit } from '../observe/events.ts'
+import type { Clock, Timer } from './clock.ts'
 import { ClusterView, type LeaderView, type TopicView } from './cluster-view.ts'
 import { wait } from './wait.ts'
 
-export { type LeaderView, type PartitionView, type TopicView } from './cluster-view.ts'
+export type { LeaderView, PartitionView, TopicView } from './cluster-view.ts'
 
 /** New partitions are noticed after this long, moved leaders usually at once, because a broker says so. */
 const refreshEveryMs = 30_000

@@ -2,8 +2,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { encodeCommitMetadata } from '../engine/commit-metadata.ts'
-import { type CommitMarks } from '../engine/commit-marks.ts'
-import { type Clock } from './clock.ts'
+import type { CommitMarks } from '../engine/commit-marks.ts'
+import type { Clock } from './clock.ts'
 import { commitText, hasStartMark, readCommitText, startMark, type WrittenMarks } from './commit-text.ts'
 
 const topicId = '0a1b2c3d-0000-4000-8000-00000000beef'

@@ -3,9 +3,9 @@
  *
  *      [hf0:<generation>] [hf1…]      the start mark, then the marks, each left out when there is nothing to say */
 import { decodeCommitMetadata, encodeCommitMetadata } from '../engine/commit-metadata.ts'
-import { type CommitMarks } from '../engine/commit-marks.ts'
+import type { CommitMarks } from '../engine/commit-marks.ts'
 import { type FailedBefore, InheritedMarks } from '../engine/inherited-marks.ts'
-import { type Clock } from './clock.ts'
+import type { Clock } from './clock.ts'
 
 const separator = ' '
 const startPrefix = 'hf0:'

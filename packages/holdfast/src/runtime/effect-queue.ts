@@ -1,9 +1,9 @@
 /** The engine's sink in a running member: it notes what a step asks for, and `perform` does it when the step is over, so
  *  that handlers and listeners never run in the middle of a decision. */
-import { type MemberEffects } from '../engine/effects.ts'
-import { type Entry } from '../engine/entry.ts'
+import type { MemberEffects } from '../engine/effects.ts'
+import type { Entry } from '../engine/entry.ts'
 import { ReadyQueue } from '../engine/ready-queue.ts'
-import { type KafkaRecord } from '../model/record.ts'
+import type { KafkaRecord } from '../model/record.ts'
 
 type Verbs = MemberEffects<KafkaRecord>
 type Verb = keyof Verbs

@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { type Entry } from '../engine/entry.ts'
+import type { Entry } from '../engine/entry.ts'
 import { entryOf, partitionFlow } from '../engine/engine-parts.fixture.ts'
-import { type KafkaRecord } from '../model/record.ts'
+import type { KafkaRecord } from '../model/record.ts'
 import { Attempts, type RecordHandler } from './attempts.ts'
-import { type Clock } from './clock.ts'
+import type { Clock } from './clock.ts'
 import { EndedAttempts } from './ended-attempts.ts'
 
 const silent = () => undefined

@@ -1,11 +1,11 @@
 /** Takes ended attempts to the engine: all that there are, then all that their ends let start and that ended at once, and so
  *  on. Handlers that end at once lead from microtask to microtask, and no socket, timer or heartbeat has its turn between
  *  them; so after some milliseconds without a turn for others it waits for one. */
-import { type MemberEffects } from '../engine/effects.ts'
-import { type MemberFlow } from '../engine/member-flow.ts'
-import { type KafkaRecord } from '../model/record.ts'
-import { type Attempts, type OnEnded } from './attempts.ts'
-import { type Clock } from './clock.ts'
+import type { MemberEffects } from '../engine/effects.ts'
+import type { MemberFlow } from '../engine/member-flow.ts'
+import type { KafkaRecord } from '../model/record.ts'
+import type { Attempts, OnEnded } from './attempts.ts'
+import type { Clock } from './clock.ts'
 
 export type EndedAttemptsParts = {
   readonly clock: Clock

@@ -1,8 +1,8 @@
 /** What a running app stands on: a port, its clock and where to begin. They travel together, because a port whose broker
  *  lives on virtual time is useless with a clock that does not (R33). */
-import { type BatchCodec } from '../kafka/record-batch.ts'
-import { type KafkaPort, type NodeAddress } from '../kafka/port.ts'
-import { type Clock } from './clock.ts'
+import type { BatchCodec } from '../kafka/record-batch.ts'
+import type { KafkaPort, NodeAddress } from '../kafka/port.ts'
+import type { Clock } from './clock.ts'
 
 export type Environment = {
   readonly clock: Clock

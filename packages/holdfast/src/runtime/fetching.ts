@@ -1,16 +1,16 @@
 /** Carries out one fetch: builds the request from the engine's order, sends it, and says what came as an event. Every way
  *  in which it can go wrong is an answer too; nothing is thrown. */
-import { type FetchOrder, type FetchTarget } from '../engine/fetch-session.ts'
-import { type FetchedPartition } from '../engine/fetches.ts'
-import { type MemberEvent } from '../engine/member-flow.ts'
-import { type FetchedPartition as WirePartition, type FetchRequest, type FetchResponse } from '../kafka/port.ts'
+import type { FetchOrder, FetchTarget } from '../engine/fetch-session.ts'
+import type { FetchedPartition } from '../engine/fetches.ts'
+import type { MemberEvent } from '../engine/member-flow.ts'
+import type { FetchedPartition as WirePartition, FetchRequest, FetchResponse } from '../kafka/port.ts'
 import { kafkaErrorName } from '../model/kafka-errors.ts'
 import { startAt } from '../model/next-offset.ts'
-import { type KafkaRecord } from '../model/record.ts'
-import { type FetchSettings } from '../model/settings.ts'
+import type { KafkaRecord } from '../model/record.ts'
+import type { FetchSettings } from '../model/settings.ts'
 import { partitionName, type TopicPartition } from '../model/topic-partition.ts'
-import { type Cluster } from './cluster.ts'
-import { type OpenPort } from './environment.ts'
+import type { Cluster } from './cluster.ts'
+import type { OpenPort } from './environment.ts'
 import { chunkOf } from './intake.ts'
 
 type Fetching = {

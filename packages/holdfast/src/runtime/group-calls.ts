@@ -1,14 +1,14 @@
 /** The requests of one member to its coordinator, as calls that answer with values. It finds the coordinator and knows the
  *  deadlines (R31); what an answer means is the engine's business. */
-import { type Claim, type CommitOffset, type CommitResult, type Identity, type JoinAnswer } from '../engine/effects.ts'
+import type { Claim, CommitOffset, CommitResult, Identity, JoinAnswer } from '../engine/effects.ts'
 import { assignorNamed, assignorNames } from '../kafka/assignment-protocols.ts'
 import { decodeAssignment, decodeSubscription, encodeAssignment, encodeSubscription } from '../kafka/group-protocol.ts'
-import { type CallOptions, type KafkaApi, type KafkaPort, type RequestOf, type ResponseOf } from '../kafka/port.ts'
+import type { CallOptions, KafkaApi, KafkaPort, RequestOf, ResponseOf } from '../kafka/port.ts'
 import { HoldfastError } from '../model/errors.ts'
-import { type GroupSettings } from '../model/settings.ts'
-import { type TopicPartition } from '../model/topic-partition.ts'
-import { type Clock } from './clock.ts'
-import { type Cluster } from './cluster.ts'
+import type { GroupSettings } from '../model/settings.ts'
+import type { TopicPartition } from '../model/topic-partition.ts'
+import type { Clock } from './clock.ts'
+import type { Cluster } from './cluster.ts'
 import { commitText } from './commit-text.ts'
 import { NotNow } from './positions.ts'
 

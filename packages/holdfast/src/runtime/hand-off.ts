@@ -3,7 +3,7 @@
  *
  *  It decides what the record carries, which partition it goes to, and what is left out of one that is too large. That it
  *  leaves, where to, and when to try again after a failure is the engine's. */
-import { type Destination } from '../model/destination.ts'
+import type { Destination } from '../model/destination.ts'
 import { HoldfastError, type HoldfastErrorOptions } from '../model/errors.ts'
 import { type Failure, failureOf } from '../model/handed-off-failure.ts'
 import {
@@ -13,13 +13,13 @@ import {
   readHandedOff,
   writeHeaders,
 } from '../model/handed-off.ts'
-import { type KafkaRecord } from '../model/record.ts'
+import type { KafkaRecord } from '../model/record.ts'
 import { partitionName, type TopicPartition } from '../model/topic-partition.ts'
-import { type BrokerTime } from './broker-time.ts'
-import { type Clock } from './clock.ts'
-import { type Cluster } from './cluster.ts'
+import type { BrokerTime } from './broker-time.ts'
+import type { Clock } from './clock.ts'
+import type { Cluster } from './cluster.ts'
 import { TooLargeError } from './pending-record.ts'
-import { type Producer } from './producer.ts'
+import type { Producer } from './producer.ts'
 import { wait } from './wait.ts'
 
 /** Our topics exist before anything is written to them, so only metadata that lags is waited for. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { MemberRig } from '../engine/member-rig.fixture.ts'
-import { type Chunk } from '../engine/partition-flow.ts'
+import type { Chunk } from '../engine/partition-flow.ts'
 import { batchLayout, writeInt64 } from '../kafka/batch-layout.ts'
 import { crc32c, pureCodec } from '../kafka/crc32c.ts'
 import { encodeBatch } from '../kafka/record-batch.ts'

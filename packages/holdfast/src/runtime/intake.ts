@@ -1,10 +1,10 @@
 /** Turns what a fetch brought for one partition into a chunk that hands out its records in slices. It checks every
  *  checksum at once and decodes nothing before somebody has room for it; it leaves out transaction markers and the records
  *  of aborted transactions, whose offsets count as passed. */
-import { type Chunk } from '../engine/partition-flow.ts'
-import { type FetchedPartition } from '../kafka/port.ts'
+import type { Chunk } from '../engine/partition-flow.ts'
+import type { FetchedPartition } from '../kafka/port.ts'
 import { type BatchCodec, type BatchView, readBatches, type RecordCursor } from '../kafka/record-batch.ts'
-import { type KafkaRecord } from '../model/record.ts'
+import type { KafkaRecord } from '../model/record.ts'
 import { type NextOffset, startAt } from '../model/next-offset.ts'
 
 /** What is wrong with the bytes, and where. */

@@ -4,7 +4,7 @@
  *  Between "handled" and "committed" there is no await of ours: an attempt that ends is in the ledger in the same turn, and
  *  a commit is built from the ledger in the step that sends it. If the process dies in between, the record is handled
  *  again; nothing is lost. */
-import { type AbortReason, type Entry } from '../engine/entry.ts'
+import type { AbortReason, Entry } from '../engine/entry.ts'
 import { type Leader, MemberFlow, type MemberEvent } from '../engine/member-flow.ts'
 import {
   explain,
@@ -14,23 +14,23 @@ import {
   subscriptionStatus,
 } from '../engine/status.ts'
 import { HoldfastError } from '../model/errors.ts'
-import { type Outcome } from '../model/outcome.ts'
-import { type Destination } from '../model/destination.ts'
+import type { Outcome } from '../model/outcome.ts'
+import type { Destination } from '../model/destination.ts'
 import { readHandedOff } from '../model/handed-off.ts'
-import { type KafkaRecord } from '../model/record.ts'
-import { type GroupSettings } from '../model/settings.ts'
+import type { KafkaRecord } from '../model/record.ts'
+import type { GroupSettings } from '../model/settings.ts'
 import { placeOf, type TopicPartition } from '../model/topic-partition.ts'
-import { type Emitter } from '../observe/emitter.ts'
-import { type HoldfastEventName, type HoldfastEvents } from '../observe/events.ts'
-import { type Logger } from '../observe/log.ts'
+import type { Emitter } from '../observe/emitter.ts'
+import type { HoldfastEventName, HoldfastEvents } from '../observe/events.ts'
+import type { Logger } from '../observe/log.ts'
 import { Attempts, type RecordHandler } from './attempts.ts'
 import { type BrokerTime, runAtMs } from './broker-time.ts'
-import { type Clock, type Timer } from './clock.ts'
-import { type Cluster } from './cluster.ts'
+import type { Clock, Timer } from './clock.ts'
+import type { Cluster } from './cluster.ts'
 import { EffectQueue } from './effect-queue.ts'
 import { EndedAttempts } from './ended-attempts.ts'
-import { type OpenPort } from './environment.ts'
-import { type HandOffs } from './hand-off.ts'
+import type { OpenPort } from './environment.ts'
+import type { HandOffs } from './hand-off.ts'
 import { MemberRequests } from './member-requests.ts'
 
 export type MemberLoopParts = {

@@ -1,23 +1,16 @@
 /** Carries out what the engine asks of Kafka on behalf of one member, and brings every answer back as an event, with the
  *  stamp of its question. Failures are answers too: nothing here rejects. */
 import { exponentialDelayMs } from '../engine/backoff.ts'
-import {
-  type Claim,
-  type CommitOffset,
-  type Identity,
-  type JoinAnswer,
-  type LostPosition,
-  type Stamp,
-} from '../engine/effects.ts'
-import { type FetchOrder } from '../engine/fetch-session.ts'
-import { type MemberEvent, type MemberFlow } from '../engine/member-flow.ts'
+import type { Claim, CommitOffset, Identity, JoinAnswer, LostPosition, Stamp } from '../engine/effects.ts'
+import type { FetchOrder } from '../engine/fetch-session.ts'
+import type { MemberEvent, MemberFlow } from '../engine/member-flow.ts'
 import { HoldfastError } from '../model/errors.ts'
-import { type KafkaRecord } from '../model/record.ts'
-import { type GroupSettings } from '../model/settings.ts'
+import type { KafkaRecord } from '../model/record.ts'
+import type { GroupSettings } from '../model/settings.ts'
 import { partitionName, type TopicPartition } from '../model/topic-partition.ts'
-import { type Clock } from './clock.ts'
-import { type Cluster } from './cluster.ts'
-import { type OpenPort } from './environment.ts'
+import type { Clock } from './clock.ts'
+import type { Cluster } from './cluster.ts'
+import type { OpenPort } from './environment.ts'
 import { fetchFrom } from './fetching.ts'
 import { GroupCalls } from './group-calls.ts'
 import { NotNow, Positions, RefusedByCoordinator } from './positions.ts'

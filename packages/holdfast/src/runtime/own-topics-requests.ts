@@ -11,8 +11,8 @@ import {
 } from '../kafka/port.ts'
 import { HoldfastError } from '../model/errors.ts'
 import { kafkaErrorName, kafkaErrors as code } from '../model/kafka-errors.ts'
-import { type Clock } from './clock.ts'
-import { type Cluster } from './cluster.ts'
+import type { Clock } from './clock.ts'
+import type { Cluster } from './cluster.ts'
 import { checkedConfigs, type TopicConfigs } from './own-topics-wanted.ts'
 import { wait } from './wait.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { type GroupSettings, type SubscriptionSettings } from '../model/settings.ts'
+import type { GroupSettings, SubscriptionSettings } from '../model/settings.ts'
 import {
   alterCommand,
   checkTopic,

@@ -1,6 +1,6 @@
 /** Decides how topics of ours have to be made and what is wrong with those that are there (R21). It asks nobody; what there
  *  is, and what to do about it, is in `own-topics.ts`. */
-import { type GroupSettings, type SubscriptionSettings } from '../model/settings.ts'
+import type { GroupSettings, SubscriptionSettings } from '../model/settings.ts'
 
 export type WantedTopic = {
   readonly topic: string

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { type KafkaApi, PortError } from '../kafka/port.ts'
 import { kafkaErrors as code } from '../model/kafka-errors.ts'
-import { type GroupSettings, type OwnTopicPolicy } from '../model/settings.ts'
+import type { GroupSettings, OwnTopicPolicy } from '../model/settings.ts'
 import { type OwnTopics, prepareOwnTopics } from './own-topics.ts'
 import { ManualClock, ScriptedPort, type Scripted, silence } from './scripted-port.fixture.ts'
 

@@ -1,7 +1,7 @@
 /** Sees to it that the topics of ours exist and lose nothing, before a group reads its first record (R18, R21). It decides
  *  what is created, what is refused and which dead letters are used; how topics have to be is `own-topics-wanted.ts`. */
 import { HoldfastError } from '../model/errors.ts'
-import { type GroupSettings } from '../model/settings.ts'
+import type { GroupSettings } from '../model/settings.ts'
 import { type FoundTopic, OwnTopicsRequests, type OwnTopicsParts } from './own-topics-requests.ts'
 import {
   alterCommand,
@@ -14,7 +14,7 @@ import {
   wantedTopics,
 } from './own-topics-wanted.ts'
 
-export { type OwnTopicsParts } from './own-topics-requests.ts'
+export type { OwnTopicsParts } from './own-topics-requests.ts'
 
 /** A topic that was made a moment ago may not be known yet to the broker that is asked. */
 const patienceMs = 2_000

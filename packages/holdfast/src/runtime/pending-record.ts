@@ -1,8 +1,8 @@
 /** A record between `send` and its outcome, and the line in which records wait while the producer holds all it may. */
-import { type FlowRecord } from '../engine/producer-events.ts'
+import type { FlowRecord } from '../engine/producer-events.ts'
 import { encodedSize, type EncodableRecord } from '../kafka/record-batch.ts'
 import { type HoldfastError, SendError } from '../model/errors.ts'
-import { type Header } from '../model/record.ts'
+import type { Header } from '../model/record.ts'
 
 export type OutgoingRecord = {
   readonly topic: string

@@ -3,17 +3,17 @@
  *
  *  A crash between the look-up and the first commit is harmless: nothing was handled yet, and the next owner looks up the
  *  same or, for `latest`, a later start. That is why a start that nobody committed is committed before anything runs. */
-import { type LostPosition, type Identity } from '../engine/effects.ts'
+import type { LostPosition, Identity } from '../engine/effects.ts'
 import { kafkaErrorName, kafkaErrors } from '../model/kafka-errors.ts'
 import { isCoordinatorElsewhere } from '../engine/group-codes.ts'
-import { type StartPosition } from '../engine/member-flow.ts'
-import { type KafkaPort, type ResponseOf } from '../kafka/port.ts'
+import type { StartPosition } from '../engine/member-flow.ts'
+import type { KafkaPort, ResponseOf } from '../kafka/port.ts'
 import { HoldfastError } from '../model/errors.ts'
 import { type NextOffset, startAt } from '../model/next-offset.ts'
-import { type GroupSettings, type StartFrom } from '../model/settings.ts'
+import type { GroupSettings, StartFrom } from '../model/settings.ts'
 import { partitionName, type TopicPartition } from '../model/topic-partition.ts'
-import { type Clock } from './clock.ts'
-import { type Cluster, type LeaderView } from './cluster.ts'
+import type { Clock } from './clock.ts'
+import type { Cluster, LeaderView } from './cluster.ts'
 import { hasStartMark, readCommitText, startMark } from './commit-text.ts'
 
 /** Answers of the coordinator that say that we are no longer who we think we are. */

@@ -1,7 +1,7 @@
 /** Asks the brokers for a producer id, for as long as it takes: any of them hands them out. */
-import { type Identity } from '../engine/producer-events.ts'
+import type { Identity } from '../engine/producer-events.ts'
 import { type KafkaPort, PortError } from '../kafka/port.ts'
-import { type Cluster } from './cluster.ts'
+import type { Cluster } from './cluster.ts'
 
 /** Loading, not available, moved, timed out, concurrent, or simply "unknown": the broker asks us to come back. */
 const passingCodes: ReadonlySet<number> = new Set([-1, 7, 14, 15, 16, 51, 56])

@@ -4,30 +4,30 @@
  *  It decides the partition, how long to look for a topic, and who waits when too much is held. Sequences, resends and
  *  what an answer means are the flow's; leaders are the cluster's. */
 import { exponentialDelayMs } from '../engine/backoff.ts'
-import {
-  type BatchResult,
-  type ProducerBatch,
-  type ProducerEffects,
-  type ProducerEvent,
-  type SendFailure,
+import type {
+  BatchResult,
+  ProducerBatch,
+  ProducerEffects,
+  ProducerEvent,
+  SendFailure,
 } from '../engine/producer-events.ts'
 import { ProducerFlow } from '../engine/producer-flow.ts'
 import { partitionOfKey, StickyPartition } from '../kafka/partitioner.ts'
 import { PortError, type ProduceRequest, type ProduceResponse } from '../kafka/port.ts'
 import { batchOverhead, encodeBatch } from '../kafka/record-batch.ts'
 import { HoldfastError, SendError } from '../model/errors.ts'
-import { type ProducerSettings } from '../model/settings.ts'
+import type { ProducerSettings } from '../model/settings.ts'
 import { partitionName } from '../model/topic-partition.ts'
-import { type Emit } from '../observe/events.ts'
-import { type Clock, type Timer } from './clock.ts'
-import { type Cluster } from './cluster.ts'
-import { type OpenPort } from './environment.ts'
+import type { Emit } from '../observe/events.ts'
+import type { Clock, Timer } from './clock.ts'
+import type { Cluster } from './cluster.ts'
+import type { OpenPort } from './environment.ts'
 import { type OutgoingRecord, PendingRecord, refused, Room, type SentRecord, TooLargeError } from './pending-record.ts'
 import { requestIdentity } from './producer-identity.ts'
 import { TopicLookups } from './topic-lookups.ts'
 import { wait } from './wait.ts'
 
-export { type OutgoingRecord, type SentRecord } from './pending-record.ts'
+export type { OutgoingRecord, SentRecord } from './pending-record.ts'
 
 const backoff = { firstMs: 100, maxMs: 1_000 }
 

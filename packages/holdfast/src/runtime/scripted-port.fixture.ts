@@ -9,7 +9,7 @@ import {
   type RequestOf,
   type ResponseOf,
 } from '../kafka/port.ts'
-import { type Clock, type Timer } from './clock.ts'
+import type { Clock, Timer } from './clock.ts'
 
 /** Longer than any chain of promises between a timer and the next request. */
 const microtaskTurns = 64

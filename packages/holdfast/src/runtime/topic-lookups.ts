@@ -2,7 +2,7 @@
  *  have been created a moment ago, so it is asked a few times before a record is refused. */
 import { HoldfastError } from '../model/errors.ts'
 import { partitionName } from '../model/topic-partition.ts'
-import { type Cluster } from './cluster.ts'
+import type { Cluster } from './cluster.ts'
 import { type PendingRecord, refused } from './pending-record.ts'
 
 /** With the backoff between them about two seconds: longer than a new topic takes to become known to every broker. */

@@ -1,5 +1,5 @@
 /** Waiting on the injected clock. */
-import { type Clock } from './clock.ts'
+import type { Clock } from './clock.ts'
 
 /** Resolves after `delayMs`, or at once when aborted: whoever waits looks at the signal anyway. Never rejects. */
 export function wait(clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {

@@ -1,8 +1,8 @@
 /** Where the messages of the port and those of the broker's core differ although both follow the protocol guide: what the
  *  core needs filled in on the way there, and what may be null on the way back. All versions are the newest. */
 
-import { type ApiName, type DecodedResponse } from '@holdfast/broker'
-import { type KafkaApi, type RequestOf, type ResponseOf } from '../kafka/port.ts'
+import type { ApiName, DecodedResponse } from '@holdfast/broker'
+import type { KafkaApi, RequestOf, ResponseOf } from '../kafka/port.ts'
 
 const nilUuid = '00000000-0000-0000-0000-000000000000'
 

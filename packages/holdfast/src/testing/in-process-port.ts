@@ -2,8 +2,8 @@
  *  time is virtual on both sides. It keeps the contract of `kafka/port.ts` in every point, deadlines and aborts included,
  *  and on top of that it can vanish without a word, as a process does that is killed. */
 
-import { type BrokerCore } from '@holdfast/broker'
-import { type Clock, type Environment, type OpenPort } from '../index.ts'
+import type { BrokerCore } from '@holdfast/broker'
+import type { Clock, Environment, OpenPort } from '../index.ts'
 import { pureCodec } from '../kafka/crc32c.ts'
 import {
   type CallOptions,
@@ -15,9 +15,9 @@ import {
   type RequestOf,
   type ResponseOf,
 } from '../kafka/port.ts'
-import { type BatchCodec } from '../kafka/record-batch.ts'
-import { type SimulatedNetwork } from './simulated-network.ts'
-import { type ClockView, type VirtualClock } from './virtual-clock.ts'
+import type { BatchCodec } from '../kafka/record-batch.ts'
+import type { SimulatedNetwork } from './simulated-network.ts'
+import type { ClockView, VirtualClock } from './virtual-clock.ts'
 import { type Exchange, Wire } from './wire.ts'
 
 export type InProcessParts = {

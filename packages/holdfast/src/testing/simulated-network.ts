@@ -5,7 +5,7 @@
  *  A message is never lost alone: TCP would send it again, so what is lost is the connection from there on. Either both
  *  ends learn of that (a reset), or nobody does and the connection is silent until a deadline ends it. */
 
-import { type SeededRandom } from './seeded-random.ts'
+import type { SeededRandom } from './seeded-random.ts'
 
 /** In the order in which a message meets them. */
 export const networkFaults = [

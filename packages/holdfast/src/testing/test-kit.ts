@@ -3,7 +3,7 @@
  *  While a test waits, time passes by itself, as fast as the machine can follow, so `await app.start()` needs nothing around
  *  it; `kit.time.advance('1h')` lets exactly an hour pass. Nothing here waits for the real world (R33). */
 
-import { type BrokerCore, type CommittedPartition, type StoredRecord, type TopicSpec } from '@holdfast/broker'
+import type { BrokerCore, CommittedPartition, StoredRecord, TopicSpec } from '@holdfast/broker'
 import { type Duration, SettingsError, type TestKafka } from '../index.ts'
 import { clusterNodes, Machine } from './in-process-port.ts'
 import { SimulatedNetwork } from './simulated-network.ts'
@@ -33,6 +33,8 @@ export async function testKit(options: TestKitOptions = {}): Promise<TestKit> {
   refuseOddities(options)
   const { topics, brokers = 1, seed = 1 } = options
   const broker = await loadBroker()
+  // What an app loads when it starts; virtual time would pass while it waits for the disk.
+  await import('../runtime/running-app.ts')
   const time = new VirtualClock({ seed })
   const nodes = clusterNodes(brokers)
   const core = new broker.BrokerCore({ brokers: nodes, clock: time.view('broker'), topics })

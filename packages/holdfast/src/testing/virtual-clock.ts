@@ -4,7 +4,7 @@
  *  Time moves only while everything that can happen without it has happened. What really waits for the world (a socket,
  *  a file) is not seen: code that does so belongs on a broker over TCP and on the machine's clock. */
 
-import { type Clock, type Timer } from '../index.ts'
+import type { Clock, Timer } from '../index.ts'
 import { type Duration, formatDuration, parseDuration } from '../model/duration.ts'
 import { takeTurns } from './immediate-turns.ts'
 import { SeededRandom } from './seeded-random.ts'

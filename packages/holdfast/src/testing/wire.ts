@@ -7,11 +7,11 @@
  *
  *  `silent`: nothing arrives in either direction any more and nobody was told. */
 
-import { type BrokerCore, type CoreConnection } from '@holdfast/broker'
+import type { BrokerCore, CoreConnection } from '@holdfast/broker'
 import { type KafkaApi, type NodeAddress, PortError, type PortErrorKind } from '../kafka/port.ts'
-import { type Clock } from '../index.ts'
+import type { Clock } from '../index.ts'
 import { fromBroker, toBroker } from './broker-messages.ts'
-import { type Fate, type NetworkFault, type SimulatedNetwork } from './simulated-network.ts'
+import type { Fate, NetworkFault, SimulatedNetwork } from './simulated-network.ts'
 
 type WireParts = {
   readonly core: BrokerCore

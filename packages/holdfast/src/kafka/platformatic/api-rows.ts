@@ -3,7 +3,7 @@
  *  where it does not, the row says so. */
 
 import type * as client from '@platformatic/kafka'
-import { type FetchRequest, type KafkaApi, type RequestOf, type ResponseOf } from '../port.ts'
+import type { FetchRequest, KafkaApi, RequestOf, ResponseOf } from '../port.ts'
 
 export type ApiRow<A extends KafkaApi> = {
   readonly key: number

@@ -2,7 +2,7 @@
  *  port's answer. Everything that differs from API to API is in `api-rows.ts`. */
 
 import * as client from '@platformatic/kafka'
-import { type Link, type RequestOptions } from '../link.ts'
+import type { Link, RequestOptions } from '../link.ts'
 import { type KafkaApi, PortError, type RequestOf, type ResponseOf } from '../port.ts'
 import { type ApiRow, apiRows } from './api-rows.ts'
 import { type ClientApi, exchange } from './exchange.ts'

@@ -5,7 +5,7 @@
  *  error, and is what callers get. */
 
 import * as client from '@platformatic/kafka'
-import { type Link, type RequestOptions } from '../link.ts'
+import type { Link, RequestOptions } from '../link.ts'
 import { PortError } from '../port.ts'
 
 type Encoding = {

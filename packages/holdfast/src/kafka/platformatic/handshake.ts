@@ -2,7 +2,7 @@
 
 import * as client from '@platformatic/kafka'
 import { kafkaErrors, kafkaErrorName } from '../../model/kafka-errors.ts'
-import { type Handshake, type Link, type Session, type VersionRange } from '../link.ts'
+import type { Handshake, Link, Session, VersionRange } from '../link.ts'
 import { PortError } from '../port.ts'
 import { type Credentials, secretOf } from '../sasl.ts'
 import { type ClientApi, exchange } from './exchange.ts'

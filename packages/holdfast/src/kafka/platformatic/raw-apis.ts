@@ -3,8 +3,8 @@
 
 import * as client from '@platformatic/kafka'
 import { decodeFetchAnswer } from '../fetch-answer.ts'
-import { type ProduceRequest } from '../port.ts'
-import { type ClientApi } from './exchange.ts'
+import type { ProduceRequest } from '../port.ts'
+import type { ClientApi } from './exchange.ts'
 
 type FetchCodec = { readonly createRequest: client.RequestCreator }
 type ProduceCodec = { readonly parseResponse: client.ResponseParser<unknown> }
