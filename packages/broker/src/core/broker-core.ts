@@ -38,7 +38,7 @@ import { FetchSessions } from './fetch-sessions.ts'
 import { type GroupView, viewGroup } from './group-view.ts'
 import { History } from './history.ts'
 import { isQuiet, StateWatch, turningClock } from './turns.ts'
-import { frameBytesMax, groupSizeMax, topicBytesMax, transactionTimeoutMsMax } from './limits.ts'
+import { firstProducerId, frameBytesMax, groupSizeMax, topicBytesMax, transactionTimeoutMsMax } from './limits.ts'
 import { type TransactionView, viewTransaction } from './transaction-view.ts'
 
 export type BrokerCoreOptions = {
@@ -88,7 +88,7 @@ export class BrokerCore {
       this.#history.addChange(event, clock.epochMs())
       for (const listener of [...this.#listeners]) listener(event)
     }
-    let producerId = 0
+    let producerId = firstProducerId
     const rebalanceDelayMs = options.rebalanceDelayMs ?? 0
     const configs = new DynamicConfigs(staticConfigsOf(options))
     const cluster = new Cluster(options.brokers, clock, configs)

@@ -15,3 +15,5 @@ export const transactionTimeoutMsMax: number = 15 * 60 * 1000
 /** Enough to look back on a test; not a log. */
 export const historyEntriesMax = 10_000
 export const historyBytesMax: number = 16 * 1024 * 1024
+/** Not 0, which clients send where they mean nobody: it must not happen to be somebody. */
+export const firstProducerId = 1_000
