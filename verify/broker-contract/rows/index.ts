@@ -13,11 +13,14 @@ import { consumerStaticRows } from './consumer-static.ts'
 import { frameRows } from './frames.ts'
 import { groupAdminRows } from './group-admin.ts'
 import { groupListingRows } from './group-listing.ts'
+import { saslRows } from './sasl.ts'
+import { saslSessionRows } from './sasl-sessions.ts'
+import { serverRows } from './server.ts'
+import { configEffectRows } from './config-effects.ts'
+import { configValueRows } from './config-values.ts'
+import { configRows } from './configs.ts'
 import { metadataRows } from './metadata.ts'
 import { offsetDeleteRows } from './offset-delete.ts'
-import { saslSessionRows } from './sasl-sessions.ts'
-import { saslRows } from './sasl.ts'
-import { serverRows } from './server.ts'
 import { topicChangeRows } from './topic-changes.ts'
 import { topicRows } from './topics.ts'
 import { transactionEndRows } from './transaction-ends.ts'
@@ -45,11 +48,14 @@ export const rows: readonly Row[] = [
   ...frameRows,
   ...groupAdminRows,
   ...groupListingRows,
+  ...saslRows,
+  ...saslSessionRows,
+  ...serverRows,
+  ...configEffectRows,
+  ...configValueRows,
+  ...configRows,
   ...metadataRows,
   ...offsetDeleteRows,
-  ...saslSessionRows,
-  ...saslRows,
-  ...serverRows,
   ...topicChangeRows,
   ...topicRows,
   ...transactionEndRows,

@@ -33,12 +33,13 @@ function apply({ name, configOperation, value }: Change, target: ConfigTarget, n
       const isAppend = configOperation === operation.append
       if (target.typeOf(name) !== 'list') throw target.notAList(name, isAppend ? 'APPEND' : 'SUBTRACT')
       const before = listOf(target.valueOf(name))
-      const given = listOf(value ?? '')
+      // Nothing is an element too, and one that no list takes.
+      const given = (value ?? '').split(',').map((element) => element.trim())
       const after = isAppend
         ? [...new Set([...before, ...given])]
         : before.filter((element) => !given.includes(element))
-      // A value that stays as it is remains a default.
-      if (after.join(',') !== before.join(',')) next.set(name, after.join(','))
+      // Also where nothing changes: a default becomes a value of its own.
+      next.set(name, after.join(','))
       return
     }
     default:
