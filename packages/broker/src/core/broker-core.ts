@@ -215,24 +215,32 @@ export class BrokerCore {
     }
     const handler = handlers[api] as AnyHandler
     const answered = handler(request as never, { broker: this.#state, nodeId, version, connection })
-    this.#endTurn(api)
+    // Who waits for others, as a join does, has changed something before it is answered.
+    if (answered instanceof Promise) this.#endTurn(api)
     const answer = await answered
-    if (answer !== answered) this.#endTurn(api)
-    if (decision === 'applyThenDrop') {
-      record('applyThenDrop')
-      connection.disconnect()
-      throw new ConnectionClosed()
-    }
-    const response = changed(answer)
+    const response = decision ?? changed(answer)
+    // In this order, so that the history holds the answer when somebody hears that a state was reached.
+    this.#tellChanges(api)
     record(response)
+    if (response === 'applyThenDrop') connection.disconnect()
+    this.#letLook()
+    if (response === 'applyThenDrop') throw new ConnectionClosed()
     return response
   }
 
-  /** Tells what has changed since the last turn, then lets everybody look who waits for a state. */
   #endTurn(api?: ApiName): void {
-    const mayHaveChanged = api === undefined || !isQuiet(api)
-    if (mayHaveChanged)
-      this.#watch.look({ groups: () => this.#groupViews(), topics: () => this.topics() }, this.#state.emit)
+    this.#tellChanges(api)
+    this.#letLook()
+  }
+
+  /** Tells what has changed since the last turn and was told by nobody. */
+  #tellChanges(api: ApiName | undefined): void {
+    if (api !== undefined && isQuiet(api)) return
+    this.#watch.look({ groups: () => this.#groupViews(), topics: () => this.topics() }, this.#state.emit)
+  }
+
+  /** Lets everybody look who waits for a state. */
+  #letLook(): void {
     for (const look of [...this.#turnListeners]) look()
   }
 

@@ -92,7 +92,7 @@ function short(message: object): string {
 
 /** Bytes say nothing to a reader but how many they are; defaults and nulls say nothing at all. */
 function withoutBytes(value: unknown): unknown {
-  if (value instanceof Uint8Array) return Symbol(`${value.length} bytes`)
+  if (value instanceof Uint8Array) return { [inspect.custom]: () => `<${value.length} bytes>` }
   if (Array.isArray(value)) return value.map(withoutBytes)
   if (typeof value !== 'object' || value === null) return value
   const telling = Object.entries(value).filter(([, each]) => each !== null && each !== '' && each !== undefined)
