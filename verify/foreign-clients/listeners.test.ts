@@ -119,7 +119,7 @@ test('a host that is no address of this machine is told in one clear line', asyn
 })
 
 test.each([0, -1, 1.5, 2 ** 31])('%d is no limit of bytes', async (frameBytesMax) => {
-  await expect(EmbeddedKafka.start({ frameBytesMax })).rejects.toThrow('frameBytesMax must be a whole number')
+  await expect(EmbeddedKafka.start({ frameBytesMax })).rejects.toThrow(/frameBytesMax/)
 })
 
 test('a certificate that is none is told in one clear line', async () => {
