@@ -6,8 +6,7 @@
 import { handlers } from '../apis/index.ts'
 import { errorAnswer } from '../faults/error-answers.ts'
 import { type FaultContext, type FaultDecision, Intercepts, noVerdict } from '../faults/intercepts.ts'
-import { type ConsumerGroupSettings, consumerGroupSettings } from '../groups/consumer-settings.ts'
-import { GroupCoordinator } from '../groups/group-coordinator.ts'
+import { type ConsumerGroupSettings } from '../groups/consumer-settings.ts'
 import { type CommittedPartition } from '../groups/offsets.ts'
 import { logSettings } from '../log/log-settings.ts'
 import { encodeBatch } from '../log/record-batch.ts'
@@ -35,6 +34,7 @@ import { ConnectionClosed, CoreConnection } from './connection.ts'
 import { type BrokerEvent, type HistoryChange, type HistoryEntry } from './events.ts'
 import { DynamicConfigs } from './dynamic-configs.ts'
 import { FetchSessions } from './fetch-sessions.ts'
+import { newGroupCoordinator } from './group-surroundings.ts'
 import { type GroupView, viewGroup } from './group-view.ts'
 import { History } from './history.ts'
 import { isQuiet, StateWatch, turningClock } from './turns.ts'
@@ -93,23 +93,8 @@ export class BrokerCore {
     const configs = new DynamicConfigs(staticConfigsOf(options))
     const cluster = new Cluster(options.brokers, clock, configs)
     const newProducerId = (): number => producerId++
-    const groups = new GroupCoordinator({
-      clock,
-      rebalanceDelayMs,
-      membersMax: options.groupSizeMax ?? groupSizeMax,
-      consumerSettings: (groupId) => {
-        const { nodeId } = cluster.coordinatorOf(groupId)
-        return consumerGroupSettings({
-          ofGroup: (name) => configs.groupValue(groupId, name, nodeId),
-          ofBroker: (name) => configs.brokerValue(name, nodeId),
-        })
-      },
-      topics: () => cluster.topics(),
-      onAssigned: (group) => {
-        const memberIds = group.members.map((member) => member.memberId)
-        emit({ type: 'assignment', groupId: group.id, generation: group.generation, memberIds })
-      },
-    })
+    const membersMax = options.groupSizeMax ?? groupSizeMax
+    const groups = newGroupCoordinator({ clock, cluster, configs, rebalanceDelayMs, membersMax, emit })
     this.#state = {
       clock,
       settings: {

@@ -45,10 +45,12 @@ export class ClassicGroup {
   /** While the first members of an empty group gather, a full house does not end the wait. */
   #isGathering = false
   #newMemberArrived = false
+  #emptySinceMs: number
 
   constructor(id: string, options: GroupOptions) {
     this.id = id
     this.#options = options
+    this.#emptySinceMs = options.clock.epochMs()
   }
 
   get state(): ClassicGroupState {
@@ -74,6 +76,18 @@ export class ClassicGroup {
       const topics = subscribedTopics(this.#memberForLeader(member).metadata)
       return topics === undefined || topics.includes(topic)
     })
+  }
+
+  /** Undefined while somebody is in it. In milliseconds since 1970. */
+  get emptySinceMs(): number | undefined {
+    return this.#state === 'empty' ? this.#emptySinceMs : undefined
+  }
+
+  /** Since when an offset of a topic that nobody subscribes to is of no use, in milliseconds since 1970; undefined as long
+   *  as nobody can tell. A group that never had members only keeps offsets, and these grow old by themselves. */
+  unusedSince(committedAtMs: number): number | undefined {
+    if (this.#state === 'empty') return this.#protocolType === null ? committedAtMs : this.#emptySinceMs
+    return this.#state === 'stable' && this.#protocolType === 'consumer' ? committedAtMs : undefined
   }
 
   get leaderId(): string {
@@ -297,6 +311,7 @@ export class ClassicGroup {
     this.#generation += 1
     if (this.#roster.size === 0) {
       this.#state = 'empty'
+      this.#emptySinceMs = this.#options.clock.epochMs()
       this.#protocolName = null
       return
     }

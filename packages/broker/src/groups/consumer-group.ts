@@ -112,6 +112,11 @@ export class ConsumerGroup {
     return this.#members.size === 0 ? this.#emptySinceMs : undefined
   }
 
+  /** Since when an offset of a topic that nobody subscribes to is of no use, in milliseconds since 1970. */
+  unusedSince(committedAtMs: number): number | undefined {
+    return committedAtMs
+  }
+
   /** What a member is to have in the end. */
   targetOf(memberId: string): TopicPartitions {
     return this.#target.get(memberId) ?? noPartitions

@@ -13,6 +13,7 @@ import { ConsumerGroup } from './consumer-group.ts'
 import { type HeartbeatAnswer, type HeartbeatCommand, joiningEpoch, refusedHeartbeat } from './consumer-member.ts'
 import { type ConsumerGroupSettings } from './consumer-settings.ts'
 import { GroupOffsets } from './offsets.ts'
+import { Retention, type RetentionSettings } from './retention.ts'
 import { type GroupTopic } from './subscriptions.ts'
 import { type TopicPartitions } from './topic-partitions.ts'
 
@@ -25,6 +26,7 @@ export type CoordinatorOptions = {
   readonly membersMax: number
   /** Looked up at every use, because they can be altered while a group runs. */
   readonly consumerSettings: (groupId: string) => ConsumerGroupSettings
+  readonly retention: () => RetentionSettings
   readonly topics: () => readonly GroupTopic[]
   readonly onAssigned: (group: Group) => void
 }
@@ -34,28 +36,39 @@ export type KnownGroup = { readonly group: Group; readonly offsets: GroupOffsets
 export class GroupCoordinator {
   readonly #groups = new Map<string, KnownGroup>()
   readonly #options: CoordinatorOptions
+  readonly #retention: Retention
 
   constructor(options: CoordinatorOptions) {
     this.#options = options
+    this.#retention = new Retention(options.clock, options.retention)
   }
 
   get(groupId: string): KnownGroup | undefined {
-    return this.#groups.get(groupId)
+    return this.#known.get(groupId)
+  }
+
+  /** The groups that are not forgotten by now. */
+  get #known(): ReadonlyMap<string, KnownGroup> {
+    for (const { group } of this.#retention.look(this.#groups.values())) {
+      group.end()
+      this.#groups.delete(group.id)
+    }
+    return this.#groups
   }
 
   /** Undefined for a group that does not exist or speaks the other protocol: its members are strangers to each other. */
   classic(groupId: string): ClassicGroup | undefined {
-    const group = this.#groups.get(groupId)?.group
+    const group = this.#known.get(groupId)?.group
     return group?.type === 'classic' ? group : undefined
   }
 
   all(): readonly KnownGroup[] {
-    return [...this.#groups.values()]
+    return [...this.#known.values()]
   }
 
   /** The group for a member of the classic protocol, made if need be; or why it cannot join. */
   forJoin(groupId: string, memberId: string): ClassicGroup | ErrorCode {
-    const group = this.#groups.get(groupId)?.group
+    const group = this.#known.get(groupId)?.group
     if (group?.type === 'classic') return group
     if (group !== undefined && group.state !== 'empty') return errorCode.inconsistentGroupProtocol
     return memberId === '' ? this.#put(this.#newClassic(groupId)).group : errorCode.unknownMemberId
@@ -63,7 +76,7 @@ export class GroupCoordinator {
 
   /** A heartbeat of the consumer protocol; one that joins makes the group if need be. */
   heartbeat(groupId: string, command: HeartbeatCommand): HeartbeatAnswer {
-    const known = this.#groups.get(groupId)?.group
+    const known = this.#known.get(groupId)?.group
     if (known?.type === 'consumer') return known.heartbeat(command)
     const problem = consumerProblem(groupId, known, command)
     if (problem !== undefined) return refusedHeartbeat(errorCode.groupIdNotFound, problem)
@@ -78,7 +91,7 @@ export class GroupCoordinator {
   #put<G extends Group>(group: G): { readonly group: G; readonly offsets: GroupOffsets } {
     const replaced = this.#groups.get(group.id)
     replaced?.group.end()
-    const known = { group, offsets: replaced?.offsets ?? new GroupOffsets() }
+    const known = { group, offsets: replaced?.offsets ?? new GroupOffsets(() => this.#options.clock.epochMs()) }
     this.#groups.set(group.id, known)
     return known
   }
@@ -102,7 +115,7 @@ export class GroupCoordinator {
 
   /** Where a commit under this stamp may go, or why not. A commit without a generation makes the group if need be. */
   forCommit(groupId: string, stamp: MemberStamp, version: number, partitions: TopicPartitions): KnownGroup | ErrorCode {
-    const known = this.#groups.get(groupId)
+    const known = this.#known.get(groupId)
     if (known === undefined) {
       if (stamp.generationId < 0) return this.#put(this.#newClassic(groupId))
       return version >= 9 ? errorCode.groupIdNotFound : errorCode.illegalGeneration
@@ -113,7 +126,7 @@ export class GroupCoordinator {
 
   /** As `forCommit`, for the offsets of a transaction. */
   forTransactionalCommit(groupId: string, stamp: MemberStamp, partitions: TopicPartitions): KnownGroup | ErrorCode {
-    const known = this.#groups.get(groupId)
+    const known = this.#known.get(groupId)
     if (known === undefined) {
       return stamp.generationId < 0 ? this.#put(this.#newClassic(groupId)) : errorCode.illegalGeneration
     }
@@ -122,7 +135,7 @@ export class GroupCoordinator {
   }
 
   delete(groupId: string): ErrorCode {
-    const known = this.#groups.get(groupId)
+    const known = this.#known.get(groupId)
     if (known === undefined) return errorCode.groupIdNotFound
     if (known.group.state !== 'empty') return errorCode.nonEmptyGroup
     known.group.end()

@@ -11,24 +11,34 @@ export type CommittedOffset = {
 
 export type CommittedPartition = CommittedOffset & { readonly topic: string; readonly partition: number }
 
-type Stamped = { readonly committed: CommittedOffset; readonly order: number }
+type Stamped = { readonly committed: CommittedOffset; readonly order: number; readonly atMs: number }
 type Topics = Map<string, Map<number, Stamped>>
 
 export class GroupOffsets {
+  readonly #nowMs: () => number
   #order = 0
   readonly #topics: Topics = new Map()
   /** By producer id. */
   readonly #pending = new Map<number, Topics>()
 
+  /** `nowMs`: since 1970. */
+  constructor(nowMs: () => number) {
+    this.#nowMs = nowMs
+  }
+
+  #stamp(committed: CommittedOffset): Stamped {
+    return { committed, order: this.#order++, atMs: this.#nowMs() }
+  }
+
   commit(topic: string, partition: number, committed: CommittedOffset): void {
-    put(this.#topics, topic, partition, { committed, order: this.#order++ })
+    put(this.#topics, topic, partition, this.#stamp(committed))
   }
 
   /** Keeps an offset back until the transaction of its producer ends. */
   commitPending(producerId: number, topic: string, partition: number, committed: CommittedOffset): void {
     const topics: Topics = this.#pending.get(producerId) ?? new Map()
     this.#pending.set(producerId, topics)
-    put(topics, topic, partition, { committed, order: this.#order++ })
+    put(topics, topic, partition, this.#stamp(committed))
   }
 
   /** Makes the pending offsets of a producer count, or drops them. Returns those that count now. */
@@ -60,6 +70,19 @@ export class GroupOffsets {
   pending(producerId: number): CommittedPartition[] {
     const topics = this.#pending.get(producerId) ?? new Map()
     return entriesOf(topics).map(({ topic, partition, stamped }) => ({ topic, partition, ...stamped.committed }))
+  }
+
+  /** When each offset was committed, in milliseconds since 1970. */
+  times(): { readonly topic: string; readonly partition: number; readonly committedAtMs: number }[] {
+    return entriesOf(this.#topics).map(({ topic, partition, stamped }) => {
+      return { topic, partition, committedAtMs: stamped.atMs }
+    })
+  }
+
+  /** Whether nothing is committed and nothing waits for the end of a transaction. */
+  get isEmpty(): boolean {
+    const isEmpty = (topics: Topics): boolean => [...topics.values()].every(({ size }) => size === 0)
+    return isEmpty(this.#topics) && [...this.#pending.values()].every(isEmpty)
   }
 
   forget(topic: string, partition: number): void {
