@@ -1,6 +1,6 @@
 /** What a test sees of a group. */
 
-import { type ClassicGroupState } from '../groups/classic-group.ts'
+import { type ClassicGroupState } from '../groups/commands.ts'
 import { type ConsumerGroup, type ConsumerGroupState } from '../groups/consumer-group.ts'
 import { assignedPartitions, encodeAssignment } from '../groups/embedded-protocol.ts'
 import { type Group } from '../groups/group-coordinator.ts'

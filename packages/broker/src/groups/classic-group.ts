@@ -11,19 +11,30 @@
 import { type BrokerTimer } from '../core/clock.ts'
 import { errorCode, type ErrorCode } from '../protocol/error-code.ts'
 import {
+  answerJoin,
+  answerSync,
   failedJoin,
   failedSync,
   hasSameProtocols,
   type JoinAnswer,
   type Member,
+  newMember,
   noAssignment,
+  settle,
   type SyncAnswer,
+  updateMember,
+  waitForJoin,
 } from './member.ts'
-import { type GroupOptions, type JoinCommand, type MemberStamp, type SyncCommand } from './commands.ts'
-import { subscribedTopics } from './embedded-protocol.ts'
+import {
+  type ClassicGroupState,
+  type GroupOptions,
+  type JoinCommand,
+  type MemberStamp,
+  type SyncCommand,
+} from './commands.ts'
+import { JoinWait } from './join-wait.ts'
+import { PendingJoins } from './pending-joins.ts'
 import { Roster } from './roster.ts'
-
-export type ClassicGroupState = 'empty' | 'preparing' | 'completing' | 'stable' | 'dead'
 
 /** How long a member may wait for its first join to be answered (`CLASSIC_GROUP_NEW_MEMBER_JOIN_TIMEOUT_MS`). */
 const newMemberTimeoutMs = 5 * 60 * 1000
@@ -33,24 +44,22 @@ export class ClassicGroup {
   readonly id: string
   readonly #options: GroupOptions
   readonly #roster = new Roster()
-  /** Ids handed out with MEMBER_ID_REQUIRED whose owners have not come back yet. */
-  readonly #pendingJoins = new Map<string, BrokerTimer>()
+  readonly #pendingJoins: PendingJoins
+  readonly #joinWait: JoinWait
   readonly #pendingSyncs = new Set<string>()
   #state: ClassicGroupState = 'empty'
   #generation = 0
   #protocolType: string | null = null
   #protocolName: string | null = null
-  #joinTimer: BrokerTimer | undefined
   #syncTimer: BrokerTimer | undefined
-  /** While the first members of an empty group gather, a full house does not end the wait. */
-  #isGathering = false
-  #newMemberArrived = false
   #emptySinceMs: number
 
   constructor(id: string, options: GroupOptions) {
     this.id = id
     this.#options = options
     this.#emptySinceMs = options.clock.epochMs()
+    this.#pendingJoins = new PendingJoins(options.clock, () => this.#completeJoinsIfAll())
+    this.#joinWait = new JoinWait(options.clock, () => this.#completeJoins())
   }
 
   get state(): ClassicGroupState {
@@ -72,10 +81,7 @@ export class ClassicGroup {
   /** Whether members want the topic, as far as anybody can tell: of consumers that say nothing it is assumed. */
   isSubscribedTo(topic: string): boolean {
     if (this.#roster.size === 0 || this.#protocolType !== 'consumer') return false
-    return this.members.some((member) => {
-      const topics = subscribedTopics(this.#memberForLeader(member).metadata)
-      return topics === undefined || topics.includes(topic)
-    })
+    return this.#roster.wants(topic, this.#protocolName)
   }
 
   /** Undefined while somebody is in it. In milliseconds since 1970. */
@@ -103,14 +109,11 @@ export class ClassicGroup {
   join(command: JoinCommand): Promise<JoinAnswer> | JoinAnswer {
     const { memberId, groupInstanceId } = command
     if (this.#state === 'dead') return failedJoin(errorCode.coordinatorNotAvailable, memberId)
-    if (!this.#hasRoomFor(memberId)) return failedJoin(errorCode.groupMaxSizeReached, '')
+    if (!this.#roster.hasRoomFor(memberId, this.#state, this.#options.membersMax))
+      return failedJoin(errorCode.groupMaxSizeReached, '')
     if (!this.#accepts(command)) return failedJoin(errorCode.inconsistentGroupProtocol, memberId)
     if (memberId === '') return groupInstanceId === null ? this.#joinNew(command) : this.#joinNewStatic(command)
-    if (this.#pendingJoins.has(memberId)) {
-      this.#pendingJoins.get(memberId)?.cancel()
-      this.#pendingJoins.delete(memberId)
-      return this.#add(memberId, command)
-    }
+    if (this.#pendingJoins.take(memberId)) return this.#add(memberId, command)
     const refusal = this.#roster.identityProblem(memberId, groupInstanceId)
     if (refusal !== undefined) return failedJoin(refusal, memberId)
     return this.#joinAgain(this.#roster.get(memberId) as Member, command)
@@ -122,32 +125,10 @@ export class ClassicGroup {
     return command.protocolType === this.#protocolType && this.#roster.sharesProtocol(command.protocols)
   }
 
-  /** While members join again, those count that have done so: who comes last finds the group full. */
-  #hasRoomFor(memberId: string): boolean {
-    const { membersMax } = this.#options
-    const isMember = this.#roster.get(memberId) !== undefined
-    switch (this.#state) {
-      case 'preparing': {
-        const waiting = this.members.filter(({ answerJoin }) => answerJoin !== undefined)
-        return waiting.length < membersMax || waiting.some((member) => member.memberId === memberId)
-      }
-      case 'completing':
-      case 'stable':
-        return isMember || this.#roster.size < membersMax
-      case 'empty':
-      case 'dead':
-        return true
-    }
-  }
-
   #joinNew(command: JoinCommand): Promise<JoinAnswer> | JoinAnswer {
     const memberId = this.#options.newMemberId(command.clientId)
     if (!command.mustKnowMemberId) return this.#add(memberId, command)
-    const forget = (): void => {
-      this.#pendingJoins.delete(memberId)
-      this.#completeJoinsIfAll()
-    }
-    this.#pendingJoins.set(memberId, this.#options.clock.setTimer(command.sessionTimeoutMs, forget))
+    this.#pendingJoins.add(memberId, command.sessionTimeoutMs)
     return failedJoin(errorCode.memberIdRequired, memberId)
   }
 
@@ -159,22 +140,10 @@ export class ClassicGroup {
   }
 
   #add(memberId: string, command: JoinCommand): Promise<JoinAnswer> {
-    const member: Member = {
-      memberId,
-      groupInstanceId: command.groupInstanceId,
-      clientId: command.clientId,
-      sessionTimeoutMs: command.sessionTimeoutMs,
-      rebalanceTimeoutMs: command.rebalanceTimeoutMs,
-      protocols: command.protocols,
-      assignment: noAssignment,
-      isNew: true,
-      session: undefined,
-      answerJoin: undefined,
-      answerSync: undefined,
-    }
+    const member = newMember(memberId, command)
     if (this.#roster.size === 0) this.#protocolType = command.protocolType
     this.#roster.add(member)
-    if (this.#isGathering) this.#newMemberArrived = true
+    this.#joinWait.newcomer()
     this.#renewSession(member, newMemberTimeoutMs)
     const answer = waitForJoin(member)
     this.#rebalanceOrComplete()
@@ -201,27 +170,20 @@ export class ClassicGroup {
   }
 
   #updateAndWait(member: Member, command: JoinCommand): Promise<JoinAnswer> {
-    this.#update(member, command)
+    updateMember(member, command)
     const answer = waitForJoin(member)
     this.#rebalanceOrComplete()
     return answer
-  }
-
-  #update(member: Member, command: JoinCommand): void {
-    member.clientId = command.clientId
-    member.protocols = command.protocols
-    member.sessionTimeoutMs = command.sessionTimeoutMs
-    member.rebalanceTimeoutMs = command.rebalanceTimeoutMs
   }
 
   /** A static member came back without its id: the new process takes the old one's place and the old one is fenced. */
   #replace(previousId: string, memberId: string, command: JoinCommand): Promise<JoinAnswer> | JoinAnswer {
     const member = this.#roster.get(previousId) as Member
     const previousLeaderId = this.#roster.leaderId
-    this.#settle(member, errorCode.fencedInstanceId)
+    settle(member, errorCode.fencedInstanceId)
     this.#roster.rename(member, memberId)
     if (this.#pendingSyncs.delete(previousId)) this.#pendingSyncs.add(memberId)
-    this.#update(member, command)
+    updateMember(member, command)
     this.#renewSession(member)
     if (this.#state !== 'stable' || this.#roster.selectProtocol() !== this.#protocolName) {
       const answer = waitForJoin(member)
@@ -236,23 +198,7 @@ export class ClassicGroup {
   }
 
   #joinAnswer(member: Member): JoinAnswer {
-    const isLeader = member.memberId === this.#roster.leaderId
-    return {
-      errorCode: errorCode.none,
-      generationId: this.#generation,
-      protocolType: this.#protocolType,
-      protocolName: this.#protocolName,
-      leader: this.#roster.leaderId,
-      skipAssignment: false,
-      memberId: member.memberId,
-      members: isLeader ? this.members.map((each) => this.#memberForLeader(each)) : [],
-    }
-  }
-
-  #memberForLeader(member: Member): JoinAnswer['members'][number] {
-    const { memberId, groupInstanceId, protocols } = member
-    const chosen = protocols.find((protocol) => protocol.name === this.#protocolName)
-    return { memberId, groupInstanceId, metadata: chosen?.metadata ?? noAssignment }
+    return this.#roster.joinAnswer(member, this.#generation, this.#protocolType, this.#protocolName)
   }
 
   // --- rebalancing ---
@@ -268,45 +214,31 @@ export class ClassicGroup {
         member.assignment = noAssignment
         // While it waited for us its session may have passed without effect, so it starts anew.
         if (member.answerSync !== undefined) this.#renewSession(member)
-        this.#answerSync(member, failedSync(errorCode.rebalanceInProgress))
+        answerSync(member, failedSync(errorCode.rebalanceInProgress))
       }
     }
     this.#syncTimer?.cancel()
     this.#pendingSyncs.clear()
     const wasEmpty = this.#state === 'empty'
     this.#state = 'preparing'
-    if (wasEmpty) return this.#gather(this.#roster.rebalanceTimeoutMs)
-    this.#joinTimer?.cancel()
-    this.#joinTimer = this.#options.clock.setTimer(this.#roster.rebalanceTimeoutMs, () => this.#completeJoins())
+    const timeoutMs = this.#roster.rebalanceTimeoutMs
+    if (wasEmpty) return this.#joinWait.gather(this.#options.rebalanceDelayMs, timeoutMs)
+    this.#joinWait.start(timeoutMs)
     this.#completeJoinsIfAll()
   }
 
-  /** The first rebalance of an empty group waits a little for more members, again and again while they keep coming. */
-  #gather(leftMs: number): void {
-    const delayMs = Math.min(this.#options.rebalanceDelayMs, leftMs)
-    this.#isGathering = true
-    this.#newMemberArrived = false
-    this.#joinTimer?.cancel()
-    this.#joinTimer = this.#options.clock.setTimer(delayMs, () => {
-      if (this.#newMemberArrived && leftMs - delayMs > 0 && delayMs > 0) return this.#gather(leftMs - delayMs)
-      this.#completeJoins()
-    })
-  }
-
   #completeJoinsIfAll(): void {
-    if (this.#state !== 'preparing' || this.#isGathering || this.#pendingJoins.size > 0) return
+    if (this.#state !== 'preparing' || this.#joinWait.isGathering || this.#pendingJoins.size > 0) return
     if (this.#roster.haveAllJoined) this.#completeJoins()
   }
 
   #completeJoins(): void {
-    this.#joinTimer?.cancel()
-    this.#isGathering = false
+    this.#joinWait.end()
     for (const member of this.members) {
       if (member.answerJoin === undefined && member.groupInstanceId === null) this.#drop(member)
     }
     if (this.#roster.size > 0 && !this.#roster.electJoinedLeader()) {
-      this.#joinTimer = this.#options.clock.setTimer(this.#roster.rebalanceTimeoutMs, () => this.#completeJoins())
-      return
+      return this.#joinWait.start(this.#roster.rebalanceTimeoutMs)
     }
     this.#generation += 1
     if (this.#roster.size === 0) {
@@ -321,7 +253,7 @@ export class ClassicGroup {
       this.#pendingSyncs.add(member.memberId)
       this.#renewSession(member)
       member.isNew = false
-      this.#answerJoin(member, this.#joinAnswer(member))
+      answerJoin(member, this.#joinAnswer(member))
     }
     this.#syncTimer?.cancel()
     this.#syncTimer = this.#options.clock.setTimer(this.#roster.rebalanceTimeoutMs, () => this.#expireSyncs())
@@ -364,7 +296,7 @@ export class ClassicGroup {
 
   #syncCompleting(member: Member, command: SyncCommand): Promise<SyncAnswer> {
     this.#pendingSyncs.delete(member.memberId)
-    this.#answerSync(member, failedSync(errorCode.rebalanceInProgress))
+    answerSync(member, failedSync(errorCode.rebalanceInProgress))
     const answer = new Promise<SyncAnswer>((resolve) => {
       member.answerSync = resolve
     })
@@ -375,7 +307,7 @@ export class ClassicGroup {
       each.assignment = Buffer.from(given.get(each.memberId) ?? noAssignment)
       if (each.answerSync === undefined) continue
       this.#renewSession(each)
-      this.#answerSync(each, this.#syncAnswer(each))
+      answerSync(each, this.#syncAnswer(each))
     }
     this.#options.onAssigned(this)
     return answer
@@ -411,8 +343,7 @@ export class ClassicGroup {
     if (this.#state === 'dead') return errorCode.coordinatorNotAvailable
     if (this.#pendingJoins.has(memberId)) {
       if (groupInstanceId !== null) return errorCode.unknownMemberId
-      this.#pendingJoins.get(memberId)?.cancel()
-      this.#pendingJoins.delete(memberId)
+      this.#pendingJoins.take(memberId)
       this.#completeJoinsIfAll()
       return errorCode.none
     }
@@ -454,26 +385,9 @@ export class ClassicGroup {
 
   #drop(member: Member): void {
     member.session?.cancel()
-    this.#settle(member, errorCode.unknownMemberId)
+    settle(member, errorCode.unknownMemberId)
     this.#roster.remove(member)
     this.#pendingSyncs.delete(member.memberId)
-  }
-
-  #settle(member: Member, code: ErrorCode): void {
-    this.#answerJoin(member, failedJoin(code, member.memberId))
-    this.#answerSync(member, failedSync(code))
-  }
-
-  #answerJoin(member: Member, answer: JoinAnswer): void {
-    const resolve = member.answerJoin
-    member.answerJoin = undefined
-    resolve?.(answer)
-  }
-
-  #answerSync(member: Member, answer: SyncAnswer): void {
-    const resolve = member.answerSync
-    member.answerSync = undefined
-    resolve?.(answer)
   }
 
   // --- commits ---
@@ -505,19 +419,11 @@ export class ClassicGroup {
   /** Marks the group as deleted and stops its timers. */
   end(): void {
     this.#state = 'dead'
-    this.#joinTimer?.cancel()
+    this.#joinWait.end()
     this.#syncTimer?.cancel()
-    for (const timer of this.#pendingJoins.values()) timer.cancel()
+    this.#pendingJoins.end()
     for (const member of this.members) this.#drop(member)
   }
-}
-
-function waitForJoin(member: Member): Promise<JoinAnswer> {
-  // An older join of the same member lost its connection; nobody hears this answer.
-  member.answerJoin?.(failedJoin(errorCode.rebalanceInProgress, member.memberId))
-  return new Promise((resolve) => {
-    member.answerJoin = resolve
-  })
 }
 
 /** Old versions do not send the protocol; what is not sent cannot differ. */

@@ -1,8 +1,11 @@
-/** What members ask of a group, free of the versions of the protocol, and what a group needs from its surroundings. */
+/** What members ask of a classic group, free of the versions of the protocol, what it needs from its surroundings, and the
+ *  states that it can be in. */
 
 import { type BrokerClock } from '../core/clock.ts'
 import { type ClassicGroup } from './classic-group.ts'
 import { type MemberProtocol } from './member.ts'
+
+export type ClassicGroupState = 'empty' | 'preparing' | 'completing' | 'stable' | 'dead'
 
 export type JoinCommand = {
   readonly memberId: string

@@ -15,20 +15,23 @@ import { type MemberStamp } from './commands.ts'
 import {
   awayEpoch,
   type ConsumerMember,
+  epochProblem,
   type HeartbeatAnswer,
   type HeartbeatCommand,
   heldIn,
+  isComplete,
   isHeldBy,
   joiningEpoch,
   leavingEpoch,
   newConsumerMember,
   refusedHeartbeat,
+  type Refused,
   updatedMember,
 } from './consumer-member.ts'
 import { type ConsumerGroupSettings } from './consumer-settings.ts'
 import { reconcile } from './reconciliation.ts'
 import { type GroupTopic, Subscriptions } from './subscriptions.ts'
-import { areEqual, noPartitions, type TopicPartitions, without } from './topic-partitions.ts'
+import { areEqual, noPartitions, type TopicPartitions } from './topic-partitions.ts'
 import { RegexProblem } from './topic-regex.ts'
 
 export type ConsumerGroupState = 'empty' | 'assigning' | 'reconciling' | 'stable' | 'dead'
@@ -48,8 +51,6 @@ export type ConsumerGroupOptions = {
 const firstEpoch = 1
 /** The first version of OffsetCommit in which a member epoch can stand. */
 const firstCommitVersion = 9
-
-type Refusal = { readonly code: ErrorCode; readonly message: string }
 
 export class ConsumerGroup {
   readonly type = 'consumer'
@@ -161,7 +162,7 @@ export class ConsumerGroup {
     }
   }
 
-  #problem(command: HeartbeatCommand): Refusal | undefined {
+  #problem(command: HeartbeatCommand): Refused | undefined {
     const { memberId, topicRegex } = command
     const { membersMax } = this.#options.settings()
     if (this.#members.size >= membersMax && !this.#members.has(memberId)) {
@@ -180,7 +181,7 @@ export class ConsumerGroup {
     return undefined
   }
 
-  #identityProblem(command: HeartbeatCommand): Refusal | undefined {
+  #identityProblem(command: HeartbeatCommand): Refused | undefined {
     const { memberId, memberEpoch, instanceId } = command
     if (instanceId === null) {
       const member = this.#members.get(memberId)
@@ -196,7 +197,7 @@ export class ConsumerGroup {
     return { code: errorCode.unreleasedInstanceId, message }
   }
 
-  #instanceProblem(memberId: string, instanceId: string): Refusal | undefined {
+  #instanceProblem(memberId: string, instanceId: string): Refused | undefined {
     const owner = this.#instances.get(instanceId)
     if (owner === undefined) {
       return { code: errorCode.unknownMemberId, message: `Instance id ${instanceId} is unknown.` }
@@ -206,7 +207,7 @@ export class ConsumerGroup {
     return { code: errorCode.fencedInstanceId, message }
   }
 
-  #unknownMember(memberId: string): Refusal {
+  #unknownMember(memberId: string): Refused {
     return { code: errorCode.unknownMemberId, message: `Member ${memberId} is not a member of group ${this.id}.` }
   }
 
@@ -400,27 +401,4 @@ export class ConsumerGroup {
     this.#isDead = true
     for (const member of this.members) this.#forget(member)
   }
-}
-
-/** A heartbeat that says everything asks for everything: after joining, or after an answer that was lost. */
-function isComplete(command: HeartbeatCommand): boolean {
-  if (command.memberEpoch === joiningEpoch) return true
-  const namesTopics = command.topicNames !== null || command.topicRegex !== null
-  return command.rebalanceTimeoutMs !== -1 && namesTopics && command.owned !== null
-}
-
-function epochProblem(
-  member: ConsumerMember | undefined,
-  { memberEpoch, owned }: HeartbeatCommand,
-): Refusal | undefined {
-  if (member === undefined || memberEpoch === joiningEpoch || memberEpoch === member.epoch) return undefined
-  const isAhead = memberEpoch > member.epoch
-  // The answer that moved the member on may have been lost.
-  const hasMissedAnswer =
-    memberEpoch === member.previousEpoch && owned !== null && without(owned, member.assigned).size === 0
-  if (!isAhead && hasMissedAnswer) return undefined
-  const message =
-    `The consumer group member has a ${isAhead ? 'greater' : 'smaller'} member epoch (${memberEpoch}) than the one known ` +
-    `by the group coordinator (${member.epoch}). The member must abandon all its partitions and rejoin.`
-  return { code: errorCode.fencedMemberEpoch, message }
 }

@@ -1,8 +1,8 @@
 /** One member of a consumer group: what it asked for, and how far it has come towards what it was given. A value; its
  *  timers belong to `consumer-group.ts`. */
 
-import { type ErrorCode } from '../protocol/error-code.ts'
-import { filtered, has, noPartitions, type TopicPartitions } from './topic-partitions.ts'
+import { errorCode, type ErrorCode } from '../protocol/error-code.ts'
+import { filtered, has, noPartitions, type TopicPartitions, without } from './topic-partitions.ts'
 
 /** `stable`: has what the target says. `unrevoked`: must first confirm that it gave partitions up. `unreleased`: has
  *  moved to the target epoch and waits for partitions that others still hold. */
@@ -68,8 +68,10 @@ export type HeartbeatAnswer = {
   readonly assignment: TopicPartitions | null
 }
 
-export function refusedHeartbeat(errorCode: ErrorCode, errorMessage: string | null): HeartbeatAnswer {
-  return { errorCode, errorMessage, memberId: null, memberEpoch: 0, heartbeatIntervalMs: 0, assignment: null }
+export type Refused = { readonly code: ErrorCode; readonly message: string }
+
+export function refusedHeartbeat(code: ErrorCode, errorMessage: string | null): HeartbeatAnswer {
+  return { errorCode: code, errorMessage, memberId: null, memberEpoch: 0, heartbeatIntervalMs: 0, assignment: null }
 }
 
 export function newConsumerMember(memberId: string): ConsumerMember {
@@ -119,4 +121,28 @@ export function heldIn(member: ConsumerMember, epoch: number, partitions: TopicP
 /** The partitions that nobody else may be given. */
 export function isHeldBy(member: ConsumerMember, topicId: string, partition: number): boolean {
   return has(member.assigned, topicId, partition) || has(member.revoking, topicId, partition)
+}
+
+/** A heartbeat that says everything asks for everything: after joining, or after an answer that was lost. */
+export function isComplete(command: HeartbeatCommand): boolean {
+  if (command.memberEpoch === joiningEpoch) return true
+  const namesTopics = command.topicNames !== null || command.topicRegex !== null
+  return command.rebalanceTimeoutMs !== -1 && namesTopics && command.owned !== null
+}
+
+/** Why a member may not speak in this epoch; undefined if it may, or if there is no such member. */
+export function epochProblem(
+  member: ConsumerMember | undefined,
+  { memberEpoch, owned }: HeartbeatCommand,
+): Refused | undefined {
+  if (member === undefined || memberEpoch === joiningEpoch || memberEpoch === member.epoch) return undefined
+  const isAhead = memberEpoch > member.epoch
+  // The answer that moved the member on may have been lost.
+  const hasMissedAnswer =
+    memberEpoch === member.previousEpoch && owned !== null && without(owned, member.assigned).size === 0
+  if (!isAhead && hasMissedAnswer) return undefined
+  const message =
+    `The consumer group member has a ${isAhead ? 'greater' : 'smaller'} member epoch (${memberEpoch}) than the one known ` +
+    `by the group coordinator (${member.epoch}). The member must abandon all its partitions and rejoin.`
+  return { code: errorCode.fencedMemberEpoch, message }
 }

@@ -1,7 +1,8 @@
 /** One member of a classic group, and what the coordinator owes it: an answer to a join, to a sync, and a session. */
 
 import { type BrokerTimer } from '../core/clock.ts'
-import { type ErrorCode } from '../protocol/error-code.ts'
+import { errorCode, type ErrorCode } from '../protocol/error-code.ts'
+import { type JoinCommand } from './commands.ts'
 
 export type MemberProtocol = { readonly name: string; readonly metadata: Buffer }
 
@@ -40,9 +41,34 @@ export type Member = {
 
 export const noAssignment: Buffer = Buffer.alloc(0)
 
-export function failedJoin(errorCode: ErrorCode, memberId: string): JoinAnswer {
+export function newMember(memberId: string, command: JoinCommand): Member {
+  const { groupInstanceId, clientId, sessionTimeoutMs, rebalanceTimeoutMs, protocols } = command
   return {
-    errorCode,
+    memberId,
+    groupInstanceId,
+    clientId,
+    sessionTimeoutMs,
+    rebalanceTimeoutMs,
+    protocols,
+    assignment: noAssignment,
+    isNew: true,
+    session: undefined,
+    answerJoin: undefined,
+    answerSync: undefined,
+  }
+}
+
+/** What a member says anew when it joins again. */
+export function updateMember(member: Member, command: JoinCommand): void {
+  member.clientId = command.clientId
+  member.protocols = command.protocols
+  member.sessionTimeoutMs = command.sessionTimeoutMs
+  member.rebalanceTimeoutMs = command.rebalanceTimeoutMs
+}
+
+export function failedJoin(code: ErrorCode, memberId: string): JoinAnswer {
+  return {
+    errorCode: code,
     generationId: -1,
     protocolType: null,
     protocolName: null,
@@ -53,8 +79,8 @@ export function failedJoin(errorCode: ErrorCode, memberId: string): JoinAnswer {
   }
 }
 
-export function failedSync(errorCode: ErrorCode): SyncAnswer {
-  return { errorCode, protocolType: null, protocolName: null, assignment: noAssignment }
+export function failedSync(code: ErrorCode): SyncAnswer {
+  return { errorCode: code, protocolType: null, protocolName: null, assignment: noAssignment }
 }
 
 export function hasSameProtocols(member: Member, protocols: readonly MemberProtocol[]): boolean {
@@ -83,4 +109,30 @@ export function selectProtocol(members: readonly Member[]): string | undefined {
 
 export function speaks(member: Member, protocolName: string): boolean {
   return member.protocols.some((protocol) => protocol.name === protocolName)
+}
+
+/** Owes the member an answer to its join. An older join of it lost its connection; nobody hears what that is told. */
+export function waitForJoin(member: Member): Promise<JoinAnswer> {
+  member.answerJoin?.(failedJoin(errorCode.rebalanceInProgress, member.memberId))
+  return new Promise((resolve) => {
+    member.answerJoin = resolve
+  })
+}
+
+export function answerJoin(member: Member, answer: JoinAnswer): void {
+  const resolve = member.answerJoin
+  member.answerJoin = undefined
+  resolve?.(answer)
+}
+
+export function answerSync(member: Member, answer: SyncAnswer): void {
+  const resolve = member.answerSync
+  member.answerSync = undefined
+  resolve?.(answer)
+}
+
+/** Refuses whatever the member still waits for. */
+export function settle(member: Member, code: ErrorCode): void {
+  answerJoin(member, failedJoin(code, member.memberId))
+  answerSync(member, failedSync(code))
 }

@@ -2,7 +2,9 @@
  *  and starts nothing: timers and answers belong to `classic-group.ts`. */
 
 import { errorCode, type ErrorCode } from '../protocol/error-code.ts'
-import { type Member, selectProtocol, speaks } from './member.ts'
+import { type ClassicGroupState } from './commands.ts'
+import { subscribedTopics } from './embedded-protocol.ts'
+import { type JoinAnswer, type Member, noAssignment, selectProtocol, speaks } from './member.ts'
 
 export class Roster {
   #members = new Map<string, Member>()
@@ -85,4 +87,57 @@ export class Roster {
     if (joined !== undefined) this.#leaderId = joined.memberId
     return joined !== undefined
   }
+
+  /** While members join again, those count that have done so: who comes last finds the group full. */
+  hasRoomFor(memberId: string, state: ClassicGroupState, membersMax: number): boolean {
+    switch (state) {
+      case 'preparing': {
+        const waiting = this.all.filter(({ answerJoin }) => answerJoin !== undefined)
+        return waiting.length < membersMax || waiting.some((member) => member.memberId === memberId)
+      }
+      case 'completing':
+      case 'stable':
+        return this.#members.has(memberId) || this.size < membersMax
+      case 'empty':
+      case 'dead':
+        return true
+    }
+  }
+
+  /** Whether a member wants the topic, as far as anybody can tell: of consumers that say nothing it is assumed. */
+  wants(topic: string, protocolName: string | null): boolean {
+    return this.all.some((member) => {
+      const topics = subscribedTopics(metadataFor(member, protocolName))
+      return topics === undefined || topics.includes(topic)
+    })
+  }
+
+  /** Only the leader hears who else is in the group. */
+  joinAnswer(
+    member: Member,
+    generationId: number,
+    protocolType: string | null,
+    protocolName: string | null,
+  ): JoinAnswer {
+    const isLeader = member.memberId === this.#leaderId
+    const known = isLeader ? this.all : []
+    return {
+      errorCode: errorCode.none,
+      generationId,
+      protocolType,
+      protocolName,
+      leader: this.#leaderId,
+      skipAssignment: false,
+      memberId: member.memberId,
+      members: known.map((each) => ({
+        memberId: each.memberId,
+        groupInstanceId: each.groupInstanceId,
+        metadata: metadataFor(each, protocolName),
+      })),
+    }
+  }
+}
+
+function metadataFor({ protocols }: Member, protocolName: string | null): Buffer {
+  return protocols.find(({ name }) => name === protocolName)?.metadata ?? noAssignment
 }
