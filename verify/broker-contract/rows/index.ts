@@ -5,6 +5,7 @@ import { classicJoinRows } from './classic-joins.ts'
 import { classicOffsetRows } from './classic-offsets.ts'
 import { classicSessionRows } from './classic-sessions.ts'
 import { classicStaticRows } from './classic-static.ts'
+import { clientRows } from './clients.ts'
 import { clusterRows } from './cluster.ts'
 import { consumerGroupRows } from './consumer-groups.ts'
 import { consumerOffsetRows } from './consumer-offsets.ts'
@@ -40,6 +41,7 @@ export const rows: readonly Row[] = [
   ...classicOffsetRows,
   ...classicSessionRows,
   ...classicStaticRows,
+  ...clientRows,
   ...clusterRows,
   ...consumerGroupRows,
   ...consumerOffsetRows,
