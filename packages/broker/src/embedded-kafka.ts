@@ -98,8 +98,9 @@ export class EmbeddedKafka {
     let core: BrokerCore | undefined
     const open = (nodeId: number, port: number): Promise<Listener> => {
       const onSocket = (socket: Socket): void => {
-        // Ports are known before the core is, so a very early client is turned away; it will come again.
-        if (core === undefined) socket.destroy()
+        // Ports are known before the core is, so a very early client is turned away, like one whose TLS was agreed on while
+        // its node went away; it will come again.
+        if (core?.isUp(nodeId) !== true) socket.destroy()
         else new ClientSocket(socket, { core, nodeId, frameBytesMax: limits.frameBytesMax, warn })
       }
       return Listener.open({ port, host, tls: options.tls, connectionsMax: limits.connectionsMax, warn, onSocket })

@@ -3,7 +3,9 @@
  *  * 3: flexible (the response header never is), client name and version, features · 4: features whose lowest level is 0
  *
  *  The features are those of Kafka 4.3 as far as their APIs are served, because clients change their ways by them: from
- *  `transaction.version` 2 on they leave out AddPartitionsToTxn (KIP-890). A version that is not known is answered in version 0 with code 35; the server sees to that. */
+ *  `transaction.version` 2 on they leave out AddPartitionsToTxn (KIP-890).
+ *
+ *  A version that is not known is answered in version 0 with code 35; the server sees to that. */
 
 import { type Handler } from '../core/broker-state.ts'
 import { apiByKey, apiNames, isServed, type ResponseOf, schemas, servedVersions } from '../protocol/apis.ts'
