@@ -35,6 +35,7 @@ import { movedLeaderRows } from './moved-leaders.ts'
 import { deleteRecordsRows, epochRows, offsetRows } from './offsets-of-logs.ts'
 import { produceRows } from './produce.ts'
 import { produceRefusalRows } from './produce-refusals.ts'
+import { upkeepRows } from './upkeep.ts'
 
 export const rows: readonly Row[] = [
   ...classicJoinRows,
@@ -73,4 +74,5 @@ export const rows: readonly Row[] = [
   ...offsetRows,
   ...produceRefusalRows,
   ...produceRows,
+  ...upkeepRows,
 ]

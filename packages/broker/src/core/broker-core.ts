@@ -37,6 +37,7 @@ import { FetchSessions } from './fetch-sessions.ts'
 import { newGroupCoordinator } from './group-surroundings.ts'
 import { type GroupView, viewGroup } from './group-view.ts'
 import { History } from './history.ts'
+import { LogUpkeep } from './log-upkeep.ts'
 import { isQuiet, StateWatch, turningClock } from './turns.ts'
 import { firstProducerId, frameBytesMax, groupSizeMax, topicBytesMax, transactionTimeoutMsMax } from './limits.ts'
 import { type TransactionView, viewTransaction } from './transaction-view.ts'
@@ -80,12 +81,14 @@ export class BrokerCore {
   readonly #turnListeners = new Set<() => void>()
   readonly #watch = new StateWatch()
   readonly #connections = new Set<CoreConnection>()
+  readonly #upkeep: LogUpkeep
 
   constructor(options: BrokerCoreOptions) {
     const clock = turningClock(options.clock, () => this.#endTurn())
     const sessions = new Map<number, FetchSessions>()
     const emit = (event: BrokerEvent): void => {
       this.#history.addChange(event, clock.epochMs())
+      if (event.type === 'append') this.#upkeep.wake()
       for (const listener of [...this.#listeners]) listener(event)
     }
     let producerId = firstProducerId
@@ -119,6 +122,7 @@ export class BrokerCore {
       emit,
       warn: options.warn ?? (() => {}),
     }
+    this.#upkeep = new LogUpkeep({ clock, cluster, emit, warn: this.#state.warn })
     this.latestVersions = Object.fromEntries(apiNames.map((api) => [api, servedVersions(api).max])) as never
     for (const [name, spec] of Object.entries(options.topics ?? {})) this.createTopic(name, spec)
   }
@@ -318,6 +322,19 @@ export class BrokerCore {
     this.#partition(topic, partition).log.compactAway(new Set(offsets))
   }
 
+  /** Compacts a topic now: of each key the newest record below the last stable offset stays, with its offset. Tombstones go
+   *  with a second compaction after `delete.retention.ms`. Throws a `RangeError` unless `cleanup.policy` says `compact`. */
+  compact(topic: string): void {
+    this.#upkeep.compact(topic)
+    this.#endTurn()
+  }
+
+  /** Applies `retention.ms` and `retention.bytes` of all topics now; the clock does so every five minutes. */
+  applyRetention(): void {
+    this.#upkeep.applyRetention()
+    this.#endTurn()
+  }
+
   deleteRecordsBefore(topic: string, partition: number, offset: number): void {
     const { log } = this.#partition(topic, partition)
     log.deleteBefore(offset)
@@ -434,6 +451,7 @@ export class BrokerCore {
 
   /** Stops all timers; nothing is answered any more. */
   close(): void {
+    this.#upkeep.close()
     this.#isClosed = true
     for (const connection of this.connections()) connection.disconnect()
     this.#state.groups.close()

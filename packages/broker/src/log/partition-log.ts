@@ -5,6 +5,7 @@
 
 import { errorCode, Refusal } from '../protocol/error-code.ts'
 import { batchOf, type CheckedBatch, checkBatch, LogRefusal } from './batch-rules.ts'
+import { compacted } from './compaction.ts'
 import { type LogSettings } from './log-settings.ts'
 import { ProducerStates } from './producer-state.ts'
 import {
@@ -18,15 +19,9 @@ import {
   withCodec,
 } from './record-batch.ts'
 import { type StoredRecord } from './records.ts'
+import { retainedFrom } from './retention.ts'
 import { type SegmentCut, SegmentCutter } from './segments.ts'
-
-export type StoredBatch = {
-  readonly bytes: Buffer
-  readonly header: BatchHeader
-  readonly lastOffset: number
-  /** Batches of one segment have the same number; a later one has a higher. */
-  readonly segment: number
-}
+import { type StoredBatch, withRecords } from './stored-batch.ts'
 
 export type Appended = { readonly baseOffset: number; readonly logAppendTimeMs: number; readonly isDuplicate: boolean }
 
@@ -145,7 +140,8 @@ export class PartitionLog {
     const header = readBatchHeader(bytes) as BatchHeader
     const lastOffset = baseOffset + header.lastOffsetDelta
     const segment = this.#segments.take(header, cut)
-    this.#batches.push({ bytes, header, lastOffset, segment })
+    const storedAtMs = cut?.nowMs ?? header.maxTimestampMs
+    this.#batches.push({ bytes, header, lastOffset, segment, storedAtMs })
     this.#endOffset = lastOffset + 1
     this.#sizeBytes += bytes.length
     this.#producers.remember(header, baseOffset)
@@ -262,6 +258,34 @@ export class PartitionLog {
     this.#replace(this.#batches.filter((batch) => batch.lastOffset >= this.#startOffset))
   }
 
+  /** Deletes what is too old or too much. Whether anything was. */
+  applyRetention(settings: LogSettings, nowMs: number): boolean {
+    const from = retainedFrom(this.#batches, settings, nowMs)
+    if (from === undefined || from <= this.#startOffset) return false
+    this.deleteBefore(from)
+    if (this.#batches.length === 0) this.#segments.end()
+    return true
+  }
+
+  /** Leaves the newest record of each key below the last stable offset. Returns where batches begin that cannot be opened. */
+  compact(settings: LogSettings, nowMs: number): readonly number[] {
+    const { batches, unopened } = compacted(this.#batches, {
+      nowMs,
+      deleteRetentionMs: settings.deleteRetentionMs,
+      lagMsMin: settings.compactionLagMsMin,
+      before: this.lastStableOffset,
+      isAborted: ({ header }) =>
+        header.isTransactional &&
+        this.#aborted.some(
+          ({ producerId, firstOffset, lastOffset }) =>
+            producerId === header.producerId && firstOffset <= header.baseOffset && header.baseOffset <= lastOffset,
+        ),
+      isLastOfProducer: ({ header }) => this.#producers.isLast(header),
+    })
+    this.#replace([...batches])
+    return unopened
+  }
+
   /** Takes single records out and keeps every other offset, as compaction does. */
   compactAway(offsets: ReadonlySet<number>): void {
     this.#replace(
@@ -269,7 +293,7 @@ export class PartitionLog {
         const records = batch.header.isControl ? undefined : recordsOf(batch.bytes, batch.header)
         if (records === undefined || !records.some((record) => offsets.has(record.offset))) return [batch]
         const kept = records.filter((record) => !offsets.has(record.offset))
-        return kept.length === 0 ? [] : [rewritten(batch, kept)]
+        return kept.length === 0 ? [] : [withRecords(batch, kept)]
       }),
     )
   }
@@ -310,16 +334,4 @@ function storable(batch: Buffer, checked: CheckedBatch, settings: LogSettings, n
     maxTimestampMs: usesAppendTime ? nowMs : checked.maxTimestampMs,
   })
   return bytes
-}
-
-function rewritten(batch: StoredBatch, kept: readonly StoredRecord[]): StoredBatch {
-  const { header, lastOffset, segment } = batch
-  const bytes = encodeBatch(kept, {
-    ...header,
-    nowMs: header.baseTimestampMs,
-    offsetDeltas: kept.map((record) => record.offset - header.baseOffset),
-  })
-  if (header.usesAppendTime) stampTime(bytes, { isAppendTime: true, maxTimestampMs: header.maxTimestampMs })
-  stampBatch(bytes, header.baseOffset, header.leaderEpoch)
-  return { bytes, header: readBatchHeader(bytes) as BatchHeader, lastOffset, segment }
 }

@@ -34,6 +34,15 @@ export class ProducerStates {
     return this.#producers.get(producerId)?.epoch
   }
 
+  /** Whether the batch is the last that a producer wrote here; a marker is, if its producer has no other under its epoch. */
+  isLast({ producerId, producerEpoch, baseOffset, isControl }: BatchHeader): boolean {
+    const producer = this.#producers.get(producerId)
+    const newest = producer?.batches.at(-1)
+    return isControl
+      ? producer !== undefined && newest === undefined && producer.epoch === producerEpoch
+      : newest !== undefined && newest.baseOffset === baseOffset
+  }
+
   /** A batch of a transaction will come, if the transaction's coordinator agrees. */
   announce({ producerId, producerEpoch: epoch, baseSequence }: BatchHeader): void {
     const known = this.#announced.get(producerId)

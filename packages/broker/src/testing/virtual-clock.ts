@@ -24,6 +24,11 @@ export class VirtualClock implements BrokerClock {
     return this.#startEpochMs + this.#nowMs
   }
 
+  /** How many timers wait. */
+  get timers(): number {
+    return this.#waiting.size
+  }
+
   setTimer(delayMs: number, callback: () => void): BrokerTimer {
     const waiting: Waiting = { atMs: this.#nowMs + Math.max(0, delayMs), order: this.#order++, callback }
     this.#waiting.add(waiting)
