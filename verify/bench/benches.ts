@@ -1,5 +1,6 @@
 /** All benchmarks, in the order in which they are shown. */
 import { type Bench } from './bench.ts'
+import { broker } from './broker.ts'
 import { commits } from './commits.ts'
 import { guard } from './guard.ts'
 import { hot } from './hot.ts'
@@ -12,4 +13,4 @@ import { slow } from './slow.ts'
 import { start } from './start.ts'
 import { tax } from './tax.ts'
 
-export const benches: readonly Bench[] = [tax, io, hot, skew, slow, map, commits, inflight, start, send, guard]
+export const benches: readonly Bench[] = [tax, io, hot, skew, slow, map, commits, inflight, start, send, broker, guard]

@@ -10,6 +10,8 @@ import type * as slow from './slow-work.ts'
 import type * as commits from './commit-counts.ts'
 import type * as inflight from './many-in-flight.ts'
 import type * as sending from './sending.ts'
+import type * as brokerLives from './broker-lives.ts'
+import type * as brokerTraffic from './broker-traffic.ts'
 
 type Measure<F extends (given: never) => Promise<object>> = F
 
@@ -25,6 +27,9 @@ export type Measurements = {
   readonly commits: Measure<typeof commits.measureCommits>
   readonly inflight: Measure<typeof inflight.measureInFlight>
   readonly sending: Measure<typeof sending.measureSending>
+  readonly brokerLives: Measure<typeof brokerLives.measureLives>
+  readonly brokerCrowd: Measure<typeof brokerLives.measureCrowd>
+  readonly brokerTraffic: Measure<typeof brokerTraffic.measureTraffic>
 }
 
 export type MeasurementName = keyof Measurements
@@ -43,6 +48,9 @@ const load: { readonly [N in MeasurementName]: () => Promise<Measurements[N]> } 
   commits: async () => (await import('./commit-counts.ts')).measureCommits,
   inflight: async () => (await import('./many-in-flight.ts')).measureInFlight,
   sending: async () => (await import('./sending.ts')).measureSending,
+  brokerLives: async () => (await import('./broker-lives.ts')).measureLives,
+  brokerCrowd: async () => (await import('./broker-lives.ts')).measureCrowd,
+  brokerTraffic: async () => (await import('./broker-traffic.ts')).measureTraffic,
 }
 
 /** Measures, prints one JSON object as the last line, and ends the process: whatever is still connected is of no interest,
