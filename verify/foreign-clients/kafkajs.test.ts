@@ -54,6 +54,8 @@ async function consume(name: string, groupId: string, seen: Seen[]): Promise<voi
     groupId,
     maxWaitTimeInMs: 50,
     heartbeatInterval: 50,
+    // A client hears of new partitions when it looks again.
+    metadataMaxAge: 100,
     partitionAssigners: [PartitionAssigners.roundRobin],
   })
   leaving.push(() => consumer.disconnect())
@@ -111,6 +113,19 @@ test('a group goes on where it committed', async () => {
   await consume('b', 'again', second)
   await until(() => committedTotal('again') === 60)
   expect([first.length, second.length]).toEqual([30, 30])
+})
+
+test('a running consumer gets the partitions that its topic is given later', async () => {
+  const seen: Seen[] = []
+  await consume('a', 'wider', seen)
+  await until(() => kafka.core.group('wider')?.state === 'stable')
+  const admin = client.admin()
+  await admin.connect()
+  leaving.push(() => admin.disconnect())
+  await admin.createPartitions({ topicPartitions: [{ topic: 'orders', count: 8 }] })
+  kafka.core.append('orders', 7, [{ value: 'in the last one' }])
+  await until(() => committedTotal('wider') === 1)
+  expect(seen).toMatchObject([{ partition: 7, value: 'in the last one' }])
 })
 
 test('the admin client creates, describes and deletes topics, groups and offsets', async () => {
