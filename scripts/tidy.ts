@@ -55,7 +55,9 @@ function configuredRegistries(): string[] {
 }
 
 const sources = readSources()
-const plantedModules = sources.filter(({ path }) => /^verify\/planted\/(?!.*\.test\.ts)[^/]+\.ts$/.test(path))
+const plantedModules = sources.filter(({ path }) =>
+  /^verify\/planted\/(?:simulation\/)?(?!.*\.test\.ts)[^/]+\.ts$/.test(path),
+)
 const planted = await Promise.all(plantedModules.map(({ path }) => readPlanted(path)))
 const findings = inspect({ sources, planted, privateHosts: configuredRegistries() })
 

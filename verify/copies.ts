@@ -23,7 +23,12 @@ const notCopied = new Set(['node_modules', 'dist'])
 const probeTimeoutMs = 30_000
 
 /** Rejects, leaving nothing behind, if the defect does not fit the sources or the copy would not be used. */
-export async function copyWithDefect(defect: PlantedDefect): Promise<SourcesCopy> {
+export function copyWithDefect(defect: PlantedDefect): Promise<SourcesCopy> {
+  return copySources((folder) => plant(folder, defect))
+}
+
+/** A copy that `change` was made to. Rejects, leaving nothing behind, if the change does or the copy would not be used. */
+export async function copySources(change?: (folder: string) => Promise<unknown>): Promise<SourcesCopy> {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-copy-'))
   const remove = (): Promise<void> => rm(folder, { recursive: true, force: true })
   try {
@@ -31,7 +36,7 @@ export async function copyWithDefect(defect: PlantedDefect): Promise<SourcesCopy
       await cp(join(repository, name), join(folder, name), { recursive: true, filter: isSource })
     const packages = await linkPackages(folder)
     await proveThatCopyRuns(folder, packages)
-    await plant(folder, defect)
+    await change?.(folder)
     return { folder, remove }
   } catch (error) {
     await remove()
@@ -43,7 +48,8 @@ function isSource(path: string): boolean {
   return !notCopied.has(basename(path))
 }
 
-async function plant(folder: string, { id, file, find, replace }: PlantedDefect): Promise<void> {
+/** Returns what takes the defect out again. Rejects if its `find` does not occur exactly once. */
+export async function plant(folder: string, { id, file, find, replace }: PlantedDefect): Promise<() => Promise<void>> {
   const path = join(folder, file)
   const text = await readFile(path, 'utf8')
   const [before, after, ...more] = text.split(find)
@@ -51,6 +57,7 @@ async function plant(folder: string, { id, file, find, replace }: PlantedDefect)
     throw new Error(`defect ${id}: its find occurs ${more.length + (after === undefined ? 0 : 1)} times in ${file}`)
   }
   await writeFile(path, `${before}${replace}${after}`)
+  return () => writeFile(path, text)
 }
 
 type Package = { readonly name: string; readonly folder: string; readonly entry: string }

@@ -24,7 +24,7 @@ const startRetryMs = 1_000
 const fates = {
   ...text(),
   decode: (value: Uint8Array | null): Fate => {
-    const fate = Buffer.from(value ?? []).toString() as Fate
+    const fate = (Buffer.from(value ?? []).toString() || 'fine') as Fate
     if (fate === 'undecodable') throw new TypeError('this is no value')
     return fate
   },
@@ -116,6 +116,18 @@ export class AppUnderTest {
     this.#isOver = true
     this.machine.crash()
     this.#trace.add({ kind: 'crashed', machine: this.name })
+  }
+
+  /** What a user of the app asks for. */
+  pause(): void {
+    void this.#consumer.pause()
+    this.#trace.add({ kind: 'paused', machine: this.name })
+  }
+
+  resume(): void {
+    if (this.#isOver) return
+    this.#trace.add({ kind: 'resumed', machine: this.name })
+    void this.#consumer.resume()
   }
 
   explain(): string {

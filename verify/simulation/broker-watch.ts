@@ -4,7 +4,16 @@
 import { type BrokerCore } from '@holdfast/broker'
 import { type VirtualClock } from 'holdfast/testing'
 import { decodeCommitMetadata } from '../../packages/holdfast/src/engine/commit-metadata.ts'
-import { type At, groupName, type Partition, placeNameOf, topicName, type Trace, type TraceEvent } from './trace.ts'
+import {
+  type At,
+  bodyOf,
+  groupName,
+  type Partition,
+  placeNameOf,
+  topicName,
+  type Trace,
+  type TraceEvent,
+} from './trace.ts'
 
 type Stored = Extract<TraceEvent, { kind: 'stored' }>
 type StoredRecord = ReturnType<BrokerCore['records']>[number]
@@ -34,6 +43,10 @@ export class BrokerWatch {
     })
     core.intercept('OffsetFetch', (_request, { clientId }) => {
       trace.add({ kind: 'asked', machine: clientId })
+      return undefined
+    })
+    core.intercept('OffsetCommit', (_request, { clientId }) => {
+      trace.add({ kind: 'commitAsked', machine: clientId })
       return undefined
     })
   }
@@ -80,6 +93,7 @@ export class BrokerWatch {
         end: 'retried',
         key: null,
         source: at,
+        body: '',
         attempts: 0,
         dueMs: 0,
         ripeMs: 0,
@@ -88,7 +102,7 @@ export class BrokerWatch {
     this.#ends.set(place, endOffset)
   }
 
-  #storedOf(atMs: number, at: At, { key, headers, timestampMs }: StoredRecord): Stored {
+  #storedOf(atMs: number, at: At, { key, value, headers, timestampMs }: StoredRecord): Stored {
     const text = (name: string): string =>
       headers.find((each) => each.key === `holdfast-${name}`)?.value?.toString() ?? ''
     const number = (name: string): number => (text(name) === '' ? -1 : Number(text(name)))
@@ -99,6 +113,7 @@ export class BrokerWatch {
       end: isDeadLetters(at.topic) ? 'deadLettered' : 'retried',
       key: key === null ? null : key.toString(),
       source: { topic: text('src-topic'), partition: number('src-partition'), offset: number('src-offset') },
+      body: bodyOf({ value, headers: headers.filter(isForeign), timestampMs: number('src-timestamp') }),
       attempts: number('attempt'),
       dueMs: number('due') - this.#epochMs,
       ripeMs: timestampMs + number('delay') - this.#epochMs,
@@ -122,6 +137,11 @@ export class BrokerWatch {
       : []
     this.#trace.add({ kind: 'committed', topic, partition, offset, finished, failed })
   }
+}
+
+/** Not written by us. Dead letters say some things twice, in the words of Kafka itself. */
+function isForeign({ key }: { readonly key: string }): boolean {
+  return key.startsWith('x-')
 }
 
 function isDeadLetters(topic: string): boolean {

@@ -84,12 +84,22 @@ export class Incidents {
       case 'brokerError':
       case 'produceRefused':
       case 'produceAmbiguous':
+      case 'commitRefused':
         return this.#disturb(incident)
+      case 'userPause': {
+        const app = this.#victim(random)
+        if (app === undefined) return
+        app.pause()
+        clock.setTimer(incident.forMs, () => app.resume())
+        return this.#happened(incident, `${app.name} for ${incident.forMs} ms`)
+      }
     }
   }
 
   /** Takes the place of answers of the brokers. */
-  #disturb(incident: Extract<Incident, { kind: 'brokerError' | 'produceRefused' | 'produceAmbiguous' }>): void {
+  #disturb(
+    incident: Extract<Incident, { kind: 'brokerError' | 'produceRefused' | 'produceAmbiguous' | 'commitRefused' }>,
+  ): void {
     const { core, clock } = this.#parts
     switch (incident.kind) {
       case 'brokerError': {
@@ -106,6 +116,15 @@ export class Incidents {
           if (this.#isOver) return undefined
           this.#happened(incident, `Produce answers ${incident.code}`)
           return produceRefusal(incident.code, request)
+        })
+        clock.setTimer(incident.forMs, forget)
+        return
+      }
+      case 'commitRefused': {
+        const forget = core.intercept('OffsetCommit', (request) => {
+          if (this.#isOver) return undefined
+          this.#happened(incident, `OffsetCommit answers ${incident.code}`)
+          return refusal('OffsetCommit', incident.code, request)
         })
         clock.setTimer(incident.forMs, forget)
         return

@@ -1,5 +1,6 @@
 /** Every law, by name. */
 
+import { boundLaws } from './bound-laws.ts'
 import { commitLaws } from './commit-laws.ts'
 import { type Law, Records } from './law.ts'
 import { lifeLaws } from './life-laws.ts'
@@ -7,7 +8,7 @@ import { orderLaws } from './order-laws.ts'
 import { retryLaws } from './retry-laws.ts'
 import { type Terms, type TraceEvent } from './trace.ts'
 
-export const laws: readonly Law[] = [...commitLaws, ...orderLaws, ...retryLaws, ...lifeLaws]
+export const laws: readonly Law[] = [...commitLaws, ...orderLaws, ...retryLaws, ...boundLaws, ...lifeLaws]
 
 export type Violation = { readonly law: string; readonly what: string }
 

@@ -1,6 +1,6 @@
 /** Laws of a process: how it begins, keeps its books, goes on after faults, and ends. */
 
-import { type Law, runsThatOutlived } from './law.ts'
+import { type Began, type Law, runsThatOutlived } from './law.ts'
 import { addressOf, placeNameOf, type TraceEvent } from './trace.ts'
 
 /** R32 in the test profile: flush and final commit 500 ms each, and a second for the rest. */
@@ -118,7 +118,68 @@ function reasonsOf(events: readonly TraceEvent[], kind: 'failed' | 'unhandledRej
   return events.flatMap((event) => (event.kind === kind && 'reason' in event ? [event.reason] : []))
 }
 
+/** R4, R32: the machine that takes a partition from another, or back, looks at what is committed first. */
+const nothingBeginsAfterLeft: Law = {
+  name: 'nothing-begins-after-left',
+  rule: 'I11: nothing begins on a partition that left, until its machine asked anew where to start',
+  broken: (events) => {
+    const gone = new Set<string>()
+    const broken: string[] = []
+    for (const event of events) {
+      if (event.kind === 'left') gone.add(`${event.machine} ${placeNameOf(event)}`)
+      if (event.kind === 'asked') {
+        for (const place of gone) if (place.startsWith(`${event.machine} `)) gone.delete(place)
+      }
+      if (event.kind !== 'began' || !gone.has(`${event.machine} ${placeNameOf(event)}`)) continue
+      broken.push(`at ${event.atMs} ms ${event.machine} began ${addressOf(event)}, which had left it`)
+    }
+    return broken
+  },
+}
+
+const nothingIsCutShort: Law = {
+  name: 'nothing-is-cut-short',
+  rule: 'R4, R32: without faults a partition leaves when its attempts have ended; only a zombie is not waited for',
+  broken: (events, { isCalm, attemptTimeoutMs }) => {
+    if (!isCalm) return []
+    const running = new Map<number, Began>()
+    const broken: string[] = []
+    for (const event of events) {
+      if (event.kind === 'began') running.set(event.run, event)
+      if (event.kind === 'ended') running.delete(event.run)
+      if (event.kind !== 'left') continue
+      for (const run of running.values()) {
+        const isHere = run.machine === event.machine && placeNameOf(run) === placeNameOf(event)
+        if (!isHere || event.atMs - run.atMs > attemptTimeoutMs) continue
+        broken.push(
+          `at ${event.atMs} ms ${placeNameOf(event)} left ${event.machine} while ${addressOf(run)} was running`,
+        )
+      }
+    }
+    return broken
+  },
+}
+
+const pauseHolds: Law = {
+  name: 'pause-holds',
+  rule: 'R29, I13: nothing begins while a user pauses the consumer, whatever else ends meanwhile',
+  broken: (events) => {
+    const paused = new Set<string>()
+    const broken: string[] = []
+    for (const event of events) {
+      if (event.kind === 'paused') paused.add(event.machine)
+      if (event.kind === 'resumed') paused.delete(event.machine)
+      if (event.kind !== 'began' || !paused.has(event.machine)) continue
+      broken.push(`at ${event.atMs} ms ${event.machine} began ${addressOf(event)} while it was paused`)
+    }
+    return broken
+  },
+}
+
 export const lifeLaws: readonly Law[] = [
+  nothingBeginsAfterLeft,
+  nothingIsCutShort,
+  pauseHolds,
   noAttemptAfterStop,
   stopIsBounded,
   calmStopIsClean,

@@ -1,102 +1,119 @@
 /** The simulation: many histories, each a pure function of its seed, each held against every law.
  *
  *    node verify/simulation/main.ts --runs N [--seed S] [--json] [--verbose]
+ *    node verify/simulation/main.ts --planted [--only ID,ID] [--runs N] [--seed S] [--json]
+ *    node verify/simulation/main.ts --patch FILE [--runs N] [--seed S] [--json]
  *
- *  Seeds that failed before (`seeds.json`) come first, then N seeds from S on. Every so often one is run twice and must
- *  leave the same trace. Progress and failures go to stderr; with --json the last line of stdout is
- *  `{ runs, seed, violations, faults, histories, historiesPerSecond, failures }`, `histories`
- *  being in how many of them something happened that makes them worth their time. --verbose prints the trace of every history.
- *  Exit code 0: no law was broken; 1: one was; 2: wrong call. */
+ *  Seeds that failed before (`seeds.json`) come first, then N seeds from S on. Progress and failures go to stderr; with
+ *  --json the last line of stdout is `{ runs, seed, violations, faults, histories, historiesPerSecond, failures }`,
+ *  `histories` being in how many of them something happened that makes them worth their time. --verbose prints the trace of
+ *  every history. Exit code 0: no law was broken; 1: one was; 2: wrong call.
+ *
+ *  --planted looks whether the simulation notices each defect of `verify/planted/simulation`, each in a copy of the sources
+ *  and within N seeds (1,000 if nothing is said): `{ planted, caught, medianSeeds, missed }`. Exit code 0: all were caught.
+ *
+ *  --patch does the same with a patch, in the format of `git apply`: `{ caught, seed, law, seeds }`. Exit code 1: a law was
+ *  broken, as without a patch; 0: none was; 2: the patch does not apply, or what it makes does not run. */
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
-import { featuresOf } from './features.ts'
-import { type History, runHistory } from './history.ts'
-import { type Violation, violationsOf } from './laws.ts'
-import { hashOf, printed } from './trace.ts'
+import { type History } from './history.ts'
+import { huntWithPatch, PatchRefused } from './hunt.ts'
+import { type Violation } from './laws.ts'
+import { huntPlanted } from './planted.ts'
+import { simulate } from './simulate.ts'
+import { printed } from './trace.ts'
 
-type Options = { readonly runs: number; readonly seed: number; readonly json?: true; readonly verbose?: true }
-type Failure = { readonly seed: number; readonly law: string }
+type Options = {
+  readonly runs?: number
+  readonly seed: number
+  readonly json?: true
+  readonly verbose?: true
+  readonly untilBroken?: true
+  readonly planted?: true
+  readonly only?: readonly string[]
+  readonly patch?: string
+}
 
-/** One in so many histories is run twice. */
-const repeatEvery = 25
 /** Failures that are told in words; all of them are counted. */
 const toldMax = 20
 const progressEveryMs = 2_000
+/** How many seeds a defect may take to be noticed. */
+const huntRuns = 1_000
 
 const program = new Command('simulation')
-  .requiredOption('--runs <count>', 'how many histories', parseCount)
+  .option('--runs <count>', 'how many histories', parseCount)
   .option('--seed <seed>', 'seed of the first one', parseCount, 1)
   .option('--json', 'print the figures as one line')
   .option('--verbose', 'print what happened in each history')
+  .option('--until-broken', 'without kept seeds, end with the first broken law, name each seed')
+  .option('--planted', 'look whether each planted defect is noticed')
+  .option('--only <ids>', 'of the planted defects only these', (text: string) => text.split(','))
+  .option('--patch <file>', 'look whether the defect that a patch makes is noticed')
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
   .parse()
 
-process.exitCode = await simulate(program.opts<Options>())
+process.exitCode = await run(program.opts<Options>())
 
-async function simulate({ runs, seed, json, verbose }: Options): Promise<number> {
-  const startedAt = performance.now()
-  const faults = new Map<string, number>()
-  const features = new Map<string, number>()
-  const failures: Failure[] = []
-  let lastProgressAt = startedAt
-  let ran = 0
-  for (const next of seedsOf(seed, runs)) {
-    const history = await runHistory(next)
-    ran += 1
-    for (const [fault, count] of Object.entries(history.faults)) add(faults, fault, count)
-    for (const [feature, count] of Object.entries(featuresOf(history.events, history.plan)))
-      add(features, feature, count)
-    const violations = violationsOf(history.events, history.plan.terms)
-    if (ran % repeatEvery === 1) violations.push(...(await differences(history)))
-    if (verbose) console.error(printed(history.events))
-    if (violations.length > 0 && failures.length < toldMax) tell(next, violations)
-    for (const law of new Set(violations.map((violation) => violation.law))) failures.push({ seed: next, law })
-    if (performance.now() - lastProgressAt > progressEveryMs) {
-      lastProgressAt = performance.now()
-      console.error(`${ran} histories, ${failures.length} violations`)
-    }
+async function run(options: Options): Promise<number> {
+  const { runs, seed, json } = options
+  if (options.planted) {
+    const { missed, ...figures } = await huntPlanted({ runs: runs ?? huntRuns, seed, only: options.only })
+    return print({ ...figures, missed }, json, missed.length > 0)
   }
-  const seconds = (performance.now() - startedAt) / 1_000
-  const figures = {
-    runs: ran,
-    seed,
-    violations: failures.length,
-    faults: sorted(faults),
-    histories: sorted(features),
-    historiesPerSecond: Math.round((ran / seconds) * 10) / 10,
-    failures,
+  if (options.patch !== undefined) return huntPatch(options.patch, runs ?? huntRuns, options)
+  if (runs === undefined) program.error('error: expected --runs, --planted or --patch', { exitCode: 2 })
+  const isHunting = options.untilBroken ?? false
+  const figures = await simulate({
+    seeds: seedsOf(seed, runs ?? 0, runs === 1 || isHunting),
+    untilBroken: isHunting,
+    ...(isHunting ? { onBegin: (each: number) => console.error(`seed ${each}`) } : reporter(options)),
+  })
+  const { runs: ran, ...rest } = figures
+  return print({ runs: ran, seed, ...rest }, json, figures.violations > 0)
+}
+
+async function huntPatch(file: string, runs: number, { seed, json }: Options): Promise<number> {
+  try {
+    const found = await huntWithPatch(file, { runs, seed })
+    return print(found, json, found.caught)
+  } catch (error) {
+    if (!(error instanceof PatchRefused)) throw error
+    console.error(`error: ${error.message}`)
+    return 2
   }
+}
+
+function print(figures: object, json: true | undefined, isBroken: boolean): number {
   console.log(json ? JSON.stringify(figures) : figures)
-  return failures.length > 0 ? 1 : 0
+  return isBroken ? 1 : 0
 }
 
-function add(counts: Map<string, number>, name: string, count: number): void {
-  counts.set(name, (counts.get(name) ?? 0) + count)
+/** Tells of progress and failures as they come. */
+function reporter({ verbose }: Options): { onHistory: (history: History, violations: readonly Violation[]) => void } {
+  let ran = 0
+  let told = 0
+  let lastProgressAt = performance.now()
+  const onHistory = ({ plan, events }: History, violations: readonly Violation[]): void => {
+    ran += 1
+    if (verbose) console.error(printed(events))
+    if (violations.length > 0 && ++told <= toldMax) tell(plan.seed, violations)
+    if (performance.now() - lastProgressAt <= progressEveryMs) return
+    lastProgressAt = performance.now()
+    console.error(`${ran} histories, ${told} of them broke a law`)
+  }
+  return { onHistory }
 }
 
-function sorted(counts: ReadonlyMap<string, number>): Record<string, number> {
-  return Object.fromEntries([...counts].toSorted(([one], [other]) => (one < other ? -1 : 1)))
-}
-
-/** Kept seeds, then the ones that were asked for. With a single run only that one: somebody wants to look at it. */
-function seedsOf(first: number, runs: number): number[] {
+/** Kept seeds, then the ones that were asked for; or only these, if somebody wants to look at them alone. */
+function seedsOf(first: number, runs: number, isAlone: boolean): number[] {
   const asked = Array.from({ length: runs }, (_, index) => first + index)
-  if (runs === 1) return asked
+  if (isAlone) return asked
   const file = JSON.parse(readFileSync(join(import.meta.dirname, 'seeds.json'), 'utf8')) as {
     readonly seeds: readonly { readonly seed: number }[]
   }
   return [...file.seeds.map((kept) => kept.seed), ...asked]
-}
-
-/** I18: a history is a function of its seed and of nothing else. */
-async function differences({ plan, events }: History): Promise<Violation[]> {
-  const again = await runHistory(plan.seed)
-  if (hashOf(again.events) === hashOf(events)) return []
-  const index = events.findIndex((event, place) => JSON.stringify(event) !== JSON.stringify(again.events[place]))
-  const [one, other] = [printed(events.slice(index, index + 1)), printed(again.events.slice(index, index + 1))]
-  return [{ law: 'same-seed-same-trace', what: `first '${one.trim()}', then '${other.trim()}'` }]
 }
 
 function tell(seed: number, violations: readonly Violation[]): void {

@@ -59,6 +59,10 @@ export type Incident = { readonly atMs: number } & (
   | { readonly kind: 'produceRefused'; readonly code: number; readonly forMs: number }
   /** The copy is stored and nobody hears of it. */
   | { readonly kind: 'produceAmbiguous' }
+  /** No commit is taken. */
+  | { readonly kind: 'commitRefused'; readonly code: number; readonly forMs: number }
+  /** Somebody pauses a consumer for a while. */
+  | { readonly kind: 'userPause'; readonly forMs: number }
   | { readonly kind: 'brokerError'; readonly api: 'OffsetCommit' | 'Heartbeat' | 'OffsetFetch'; readonly code: number }
 )
 
@@ -90,17 +94,22 @@ export function drawPlan(seed: number, random: SeededRandom): Plan {
   const drainBoundMs = recoveryMs + workFactor * workMs(batches, handler, retries)
   const guest = drawGuest(random.stream('guest'), faultsEndMs)
   const { whileRetrying, attemptsMax } = retries
+  const brokers = random.integer(1, 3)
+  const bufferedRecords = random.pick([1, 8, 256])
+  const parkedRecords = random.pick([1, 8, 256])
+  const mayOverflow = whileRetrying === 'overtake' && (retries.delaysMs.length > 0 || retries.bucketsMs.length > 0)
+  const bounds = { concurrency, bufferedRecords, parkedRecords: mayOverflow ? Infinity : parkedRecords }
   const times = { attemptTimeoutMs, abortGraceMs, drainAtStopMs, drainBoundMs }
   return {
     seed,
-    brokers: random.integer(1, 3),
+    brokers,
     partitions,
     batches,
     protocol: random.stream('protocol').pick(['eager', 'cooperative']),
     order,
     concurrency,
-    bufferedRecords: random.pick([1, 8, 256]),
-    parkedRecords: random.pick([1, 8, 256]),
+    bufferedRecords,
+    parkedRecords,
     partitionFetchBytes: random.pick([1_024, 65_536]),
     filtersEvery,
     handler,
@@ -112,7 +121,7 @@ export function drawPlan(seed: number, random: SeededRandom): Plan {
     handoverAtMs: random.chance(0.4) ? handoverAtMs : null,
     guest,
     healAtMs: faultsEndMs,
-    terms: { order, concurrency, whileRetrying, attemptsMax, filtersEvery, ...times, isCalm: !isRough },
+    terms: { order, ...bounds, whileRetrying, attemptsMax, filtersEvery, ...times, isCalm: !isRough },
   }
 }
 
@@ -229,6 +238,15 @@ function drawIncidents(random: SeededRandom, untilMs: number, guest: Plan['guest
   const isolation = { atMs: random.integer(0, 4_000), forMs: random.integer(5_500, 15_000) }
   if (isIsolated && guest !== null) {
     drawn.push({ kind: 'isolated', atMs: guest.fromMs + isolation.atMs, forMs: isolation.forMs })
+  }
+  // Drawn apart: who adds a kind of incident here disturbs no other.
+  const apart = random.stream('apart')
+  if (apart.chance(0.2)) {
+    const code = apart.pick([14, 15, 16])
+    drawn.push({ kind: 'commitRefused', atMs: apart.integer(0, untilMs), forMs: apart.integer(1_000, 6_000), code })
+  }
+  if (apart.chance(0.2)) {
+    drawn.push({ kind: 'userPause', atMs: apart.integer(0, untilMs), forMs: apart.integer(500, 8_000) })
   }
   return drawn.toSorted((one, other) => one.atMs - other.atMs)
 }

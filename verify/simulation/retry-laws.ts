@@ -176,7 +176,28 @@ const handedOffIsStored: Law = {
   },
 }
 
+const copiesAreWhole: Law = {
+  name: 'copies-are-whole',
+  rule: 'I9, R21: key, value, headers and time of a copy are those of its record',
+  broken: (events) => {
+    const originals = new Map<string, { readonly key: string | null; readonly body: string }>()
+    const broken: string[] = []
+    for (const event of events) {
+      if (event.kind === 'appended') originals.set(addressOf(event), event)
+      if (event.kind !== 'stored') continue
+      const original = originals.get(addressOf(event.source))
+      if (original === undefined) broken.push(`at ${event.atMs} ms ${addressOf(event)} is a copy of no record`)
+      else if (original.key !== event.key || original.body !== event.body) {
+        const [was, is] = [original, event].map(({ key, body }) => `${key} ${body}`)
+        broken.push(`at ${event.atMs} ms ${addressOf(event)} is ${is}, and its record ${was}`)
+      }
+    }
+    return broken
+  },
+}
+
 export const retryLaws: readonly Law[] = [
+  copiesAreWhole,
   attemptNotBeforeItsTime,
   attemptsCountOn,
   deadLettersAreTheLost,

@@ -6,6 +6,8 @@ import { type Fate, groupName, type MarkedFailure, type Terms, topicName, type T
 export const terms: Terms = {
   order: 'key',
   concurrency: 2,
+  bufferedRecords: 4,
+  parkedRecords: 1,
   whileRetrying: 'overtake',
   attemptsMax: 3,
   filtersEvery: 0,
@@ -28,6 +30,8 @@ export function story(...told: readonly Told[]): TraceEvent[] {
   })
 }
 
+const bodyText = 'the same everywhere'
+
 export const delayTopic = `${groupName}.${topicName}.retry.2s`
 export const deadLetters = `${groupName}.${topicName}.dlq`
 export const source = (offset: number) => ({ topic: topicName, partition: 0, offset })
@@ -37,16 +41,26 @@ export const appended = (offset: number, key: string | null = 'k', fate: Fate = 
   ...source(offset),
   key,
   fate,
+  body: bodyText,
 })
 /** A copy of the record in a topic of ours. */
 export const stored = (
   offset: number,
   of: number,
-  more: { topic?: string; attempts?: number; dueMs?: number; ripeMs?: number; atMs?: number; key?: string } = {},
+  more: {
+    topic?: string
+    attempts?: number
+    dueMs?: number
+    ripeMs?: number
+    atMs?: number
+    key?: string
+    body?: string
+  } = {},
 ): Told => ({
   kind: 'stored',
   end: more.topic === deadLetters ? 'deadLettered' : 'retried',
   key: 'k',
+  body: bodyText,
   source: source(of),
   attempts: 1,
   dueMs: 0,

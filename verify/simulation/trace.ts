@@ -21,14 +21,28 @@ export type Fate = 'fine' | 'doomed' | `hopeless ${number}` | 'undecodable'
 /** What a commit says about a record that was tried and is not finished. */
 export type MarkedFailure = { readonly offset: number; readonly attempts: number; readonly dueMs: number }
 
+/** All of a record that must be the same in each of its copies and is not its key: value, headers without ours, time. */
+export type Body = {
+  readonly value: Uint8Array | string | null
+  readonly headers: readonly { readonly key: string; readonly value: Uint8Array | string | null }[]
+  readonly timestampMs: number
+}
+
+/** A body as text: equal for equal bodies. */
+export function bodyOf({ value, headers, timestampMs }: Body): string {
+  const text = (bytes: Uint8Array | string | null): string | null => (bytes === null ? null : bytes.toString())
+  return JSON.stringify([text(value), headers.map((each) => [each.key, text(each.value)]), timestampMs])
+}
+
 export type TraceEvent = { readonly atMs: number } & (
-  | ({ readonly kind: 'appended'; readonly key: string | null; readonly fate: Fate } & At)
+  | ({ readonly kind: 'appended'; readonly key: string | null; readonly fate: Fate; readonly body: string } & At)
   /** A copy was appended to a topic of ours; everything but the time is what its headers say. Times are on the trace's clock. */
   | ({
       readonly kind: 'stored'
       readonly end: 'retried' | 'deadLettered'
       readonly key: string | null
       readonly source: At
+      readonly body: string
       readonly attempts: number
       /** What its writer takes for the time when it may run. */
       readonly dueMs: number
@@ -70,6 +84,10 @@ export type TraceEvent = { readonly atMs: number } & (
   | { readonly kind: 'asked'; readonly machine: string }
   /** A partition was revoked or lost: what the machine does with it afterwards is a new ownership. */
   | ({ readonly kind: 'left'; readonly machine: string } & Partition)
+  /** A machine asks for a commit, whatever the answer will be. */
+  | { readonly kind: 'commitAsked'; readonly machine: string }
+  /** Somebody pauses the consumer of a machine, and takes it back. */
+  | { readonly kind: 'paused' | 'resumed'; readonly machine: string }
   /** The group was made to forget a member, which does not know yet. */
   | { readonly kind: 'expired'; readonly machine: string }
   | { readonly kind: 'calendarJumped'; readonly machine: string; readonly byMs: number }
@@ -96,6 +114,10 @@ export type TraceEvent = { readonly atMs: number } & (
 export type Terms = {
   readonly order: Order
   readonly concurrency: number
+  /** Of one partition of the source: how many records may be open at once. */
+  readonly bufferedRecords: number
+  /** Of one partition: how many may wait in place; Infinity where those beyond go to a delay topic. */
+  readonly parkedRecords: number
   readonly whileRetrying: WhileRetrying
   /** One, and one for each wait in place and each delay. */
   readonly attemptsMax: number
@@ -203,6 +225,11 @@ function sentenceOf(event: TraceEvent): string {
     }
     case 'asked':
       return 'asks what is committed'
+    case 'commitAsked':
+      return 'asks to commit'
+    case 'paused':
+    case 'resumed':
+      return `⏸ ${event.kind}`
     case 'left':
       return `partition ${shortNameOf(event.topic)}${event.partition} left`
     case 'expired':

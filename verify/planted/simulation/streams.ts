@@ -1,0 +1,118 @@
+/** Mistakes in reading from and writing to brokers, and in timers. */
+
+import { type SimulatedDefect } from '../../simulation/defect.ts'
+
+const engine = 'packages/holdfast/src/engine'
+const runtime = 'packages/holdfast/src/runtime'
+
+export const planted: readonly SimulatedDefect[] = [
+  {
+    id: 'control-batch-is-counted-as-a-record',
+    from: 'E.1 #328/#409',
+    file: `${runtime}/intake.ts`,
+    find: '    if (batch.isControl) aborting.delete(batch.producerId)\n    else if',
+    replace: '    if (batch.isControl) aborting.delete(batch.producerId)\n    if',
+    law: 'A marker of a transaction is no record.',
+  },
+  {
+    id: 'line-never-passes-a-marker-at-the-end',
+    from: '§5.6.5',
+    file: `${engine}/partition-flow.ts`,
+    find: '      this.ledger.skipTo(chunk.nextOffset)\n',
+    replace: '',
+    law: 'A partition is done when nothing but a marker is left of it.',
+  },
+  {
+    id: 'stale-fetch-answer-is-taken',
+    from: 'issue, stale fetch answer',
+    file: `${engine}/member-flow.ts`,
+    find: 'if (flow?.epoch !== order.epoch || flow.fetchPosition !== order.fetchOffset || flow.isRelocating) continue',
+    replace: 'if (flow === undefined || flow.isRelocating) continue',
+    law: 'Only what was asked for by this ownership is read.',
+  },
+  {
+    id: 'answer-of-a-fetch-that-was-given-up-is-taken',
+    from: 'issue, stale fetch answer',
+    file: `${engine}/fetch-session.ts`,
+    find: 'return this.isInFlight && stamp === this.#stamp',
+    replace: 'return stamp <= this.#stamp',
+    law: 'Only what was asked for by this ownership is read.',
+  },
+  {
+    id: 'records-behind-the-buffer-are-skipped',
+    from: 'E.1, poll-skip',
+    file: `${engine}/partition-flow.ts`,
+    find: '      if (records.length > 0) continue\n',
+    replace: '      if (records.length > 0 && records.length < room) continue\n',
+    law: 'Every record that was fetched is handled.',
+  },
+  {
+    id: 'timer-of-a-failed-fetch-is-lost',
+    from: 'issue, timer lost',
+    file: `${engine}/fetches.ts`,
+    find: '        this.#wakeAt(session.notBeforeMs)\n',
+    replace: '',
+    law: 'A fetch that failed is made again.',
+  },
+  {
+    id: 'timer-of-a-failed-partition-is-lost',
+    from: 'issue, timer lost',
+    file: `${engine}/fetches.ts`,
+    find: '        this.#wakeAt(flow.fetchNotBeforeMs)\n',
+    replace: '',
+    law: 'A partition that could not be read is read again.',
+  },
+  {
+    id: 'timer-of-the-loop-is-lost',
+    from: 'issue, timer lost',
+    file: `${runtime}/member-loop.ts`,
+    find: "      this.#wakeAtMs = Infinity\n      this.#step({ kind: 'tick' })",
+    replace:
+      "      this.#wakeAtMs = this.#flow.nextWakeMs + 60_000\n      if (this.#clock.random() < 0.99) this.#wakeAtMs = Infinity\n      if (this.#wakeAtMs === Infinity) this.#step({ kind: 'tick' })",
+    law: 'What is due is done.',
+  },
+  {
+    id: 'session-of-a-failed-fetch-goes-on',
+    from: '§5.7, fetch in progress',
+    file: `${engine}/fetches.ts`,
+    find: '    session.forget()\n    session.failures += 1\n',
+    replace: '    session.failures += 1\n',
+    law: 'A fetch that failed is made again.',
+  },
+  {
+    id: 'pressure-never-ends',
+    from: '§5.7, paused for good',
+    file: `${engine}/partition-flow.ts`,
+    find: "this.heldBytes <= this.#heldBytesMax / 2 && !this.#isAtBound ? 'ends' : null",
+    replace: "this.heldBytes < 0 && !this.#isAtBound ? 'ends' : null",
+    law: 'A partition that was too full is read again.',
+  },
+  {
+    id: 'refused-append-is-taken-for-stored',
+    from: 'E.1, lost-write',
+    file: `${engine}/produce-answers.ts`,
+    find: "      name: 'NOT_ENOUGH_REPLICAS',\n      verdict: 'resend',",
+    replace: "      name: 'NOT_ENOUGH_REPLICAS',\n      verdict: 'stored',",
+    law: 'A record is stored when the broker says so.',
+  },
+  {
+    id: 'unanswered-append-is-taken-for-stored',
+    from: 'E.1, lost-write',
+    file: `${engine}/producer-flow.ts`,
+    find: '    else this.#resendLater(batch, event, effects)\n',
+    replace: `    else {
+      effects.acknowledge(batch, -1, -1)
+      this.#release(batch, effects)
+    }
+`,
+    law: 'A record is stored when the broker says so.',
+  },
+  {
+    id: 'sequence-of-a-lost-batch-is-used-again',
+    from: 'E.1, lost-write',
+    file: `${engine}/producer-flow.ts`,
+    find: '    if (ambiguous) this.#spoil(batch.lane, effects)\n',
+    replace: '',
+    law: 'A record is not taken for one that is stored already.',
+  },
+]
