@@ -56,6 +56,8 @@ export class AppUnderTest {
       topics: 'create',
       protocol: plan.protocol,
       deliveryTimeout: deliveryTimeoutMs,
+      drainAtRevoke: plan.terms.drainAtRevokeMs,
+      drainAtStop: plan.terms.drainAtStopMs,
       partitionFetchBytes: plan.partitionFetchBytes,
     })
     const options = {

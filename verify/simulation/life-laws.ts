@@ -140,8 +140,8 @@ const nothingBeginsAfterLeft: Law = {
 const nothingIsCutShort: Law = {
   name: 'nothing-is-cut-short',
   rule: 'R4, R32: without faults a partition leaves when its attempts have ended; only a zombie is not waited for',
-  broken: (events, { isCalm, attemptTimeoutMs }) => {
-    if (!isCalm) return []
+  broken: (events, { isCalm, attemptTimeoutMs, drainAtRevokeMs, drainAtStopMs }) => {
+    if (!isCalm || Math.min(drainAtRevokeMs, drainAtStopMs) < attemptTimeoutMs) return []
     const running = new Map<number, Began>()
     const broken: string[] = []
     for (const event of events) {

@@ -70,7 +70,6 @@ export type Incident = { readonly atMs: number } & (
 export const deliveryTimeoutMs = 6_000
 export const attemptTimeoutMs = 2_000
 export const abortGraceMs = 500
-const drainAtStopMs = 20_000
 /** Session and rebalance (6 s each), a join that runs into its deadline (11 s) and is made again, backoffs of 5 s: what may
  *  come together after the faults of one history, and a margin. */
 const recoveryMs = 60_000
@@ -99,7 +98,11 @@ export function drawPlan(seed: number, random: SeededRandom): Plan {
   const parkedRecords = random.pick([1, 8, 256])
   const mayOverflow = whileRetrying === 'overtake' && (retries.delaysMs.length > 0 || retries.bucketsMs.length > 0)
   const bounds = { concurrency, bufferedRecords, parkedRecords: mayOverflow ? Infinity : parkedRecords }
-  const times = { attemptTimeoutMs, abortGraceMs, drainAtStopMs, drainBoundMs }
+  // Half of the rebalance timeout, and what `drainAtStop` is by itself; or too short for some attempts to end.
+  const drains = random.stream('drains')
+  const drainAtRevokeMs = drains.pick([3_000, 3_000, 300, 0])
+  const drainAtStopMs = drains.pick([20_000, 20_000, 20_000, 200])
+  const times = { attemptTimeoutMs, abortGraceMs, drainAtRevokeMs, drainAtStopMs, drainBoundMs }
   return {
     seed,
     brokers,

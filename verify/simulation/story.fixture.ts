@@ -13,6 +13,7 @@ export const terms: Terms = {
   filtersEvery: 0,
   attemptTimeoutMs: 2_000,
   abortGraceMs: 500,
+  drainAtRevokeMs: 3_000,
   drainAtStopMs: 20_000,
   drainBoundMs: 60_000,
   isCalm: true,

@@ -125,6 +125,7 @@ export type Terms = {
   readonly filtersEvery: number
   readonly attemptTimeoutMs: number
   readonly abortGraceMs: number
+  readonly drainAtRevokeMs: number
   readonly drainAtStopMs: number
   /** Everything must have been committed so long after the faults ended. */
   readonly drainBoundMs: number

@@ -146,14 +146,6 @@ export const planted: readonly SimulatedDefect[] = [
     law: 'What a commit tells of a record is believed of that record.',
   },
   {
-    id: 'marks-are-cut-off-too-late',
-    from: 'E.1 #647',
-    file: `${engine}/commits.ts`,
-    find: 'const marks = flow.marks(this.#metadataLengthMax)',
-    replace: 'const marks = flow.marks(1_000_000)',
-    law: 'Metadata that the broker finds too long is made shorter.',
-  },
-  {
     id: 'completion-map-is-off-by-one',
     from: 'issue, completion map off by one',
     file: `${engine}/completion-map.ts`,

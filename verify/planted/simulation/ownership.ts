@@ -64,14 +64,6 @@ export const planted: readonly SimulatedDefect[] = [
     law: 'Whoever may have lost his partitions begins nothing.',
   },
   {
-    id: 'unknown-member-keeps-its-id',
-    from: '§5.6.1',
-    file: `${engine}/membership.ts`,
-    find: "    if (!this.isMember && !this.#isRejoining) return\n    if (isUnknownMember(errorCode)) this.memberId = ''\n",
-    replace: '    if (!this.isMember && !this.#isRejoining) return\n',
-    law: 'A member that the group forgot comes back.',
-  },
-  {
     id: 'failed-join-is-not-repeated',
     from: '§5.6.1, silent stall',
     file: `${engine}/membership.ts`,
