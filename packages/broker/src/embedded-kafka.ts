@@ -24,6 +24,7 @@ import {
   expectFunction,
   expectGroup,
   expectMember,
+  expectMs,
   expectName,
   expectNode,
   expectOption,
@@ -313,11 +314,13 @@ export class EmbeddedKafka {
     this.core.moveLeader(topic, partition, expectNode(this.core, nodeId))
   }
 
-  /** Another node keeps the group (or transactional id) from now on: the node given, or else the next one. */
-  moveCoordinator(group: string, nodeId?: number): void {
+  /** Another node keeps the group (or transactional id) from now on: the node given, or else the next one. For
+   *  `loadingMs` it reads what it takes over and answers 14 (COORDINATOR_LOAD_IN_PROGRESS). @default 0 ms */
+  moveCoordinator(group: string, nodeId?: number, { loadingMs = 0 }: { readonly loadingMs?: number } = {}): void {
+    expectMs('loadingMs', loadingMs)
     const ids = this.core.nodeIds().filter((id) => this.core.isUp(id))
     const next = ids[(ids.indexOf(this.core.coordinatorOf(expectName('group', group))) + 1) % ids.length]
-    this.core.moveCoordinator(group, expectNode(this.core, nodeId ?? next ?? -1))
+    this.core.moveCoordinator(group, expectNode(this.core, nodeId ?? next ?? -1), { loadingMs })
   }
 
   /** A node, to stop it and to start it again. */

@@ -277,21 +277,6 @@ export const groupAdminRows: readonly Row[] = [
     },
   },
   {
-    id: 'describe-groups/group-without-a-name',
-    api: 'DescribeGroups',
-    when: 'the group id is empty',
-    expect: 'as any group that does not exist: 69 in version 6, Dead before; DeleteGroups: 69',
-    rule: 'seen on 4.3.1',
-    priority: 'P1',
-    async run(ground) {
-      const wire = await ground.coordinator('')
-      const request = { groups: [''], includeAuthorizedOperations: false }
-      expect((await wire.call('DescribeGroups', 6, request)).groups[0]).toMatchObject({ errorCode: 69 })
-      const before = (await wire.call('DescribeGroups', 5, request)).groups[0]
-      expect(before).toMatchObject({ errorCode: 0, groupState: 'Dead' })
-    },
-  },
-  {
     id: 'sync-group/without-protocol',
     api: 'SyncGroup',
     when: 'version 5 without protocol type or name',

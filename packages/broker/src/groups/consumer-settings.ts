@@ -23,17 +23,18 @@ export const consumerGroupDefaults: ConsumerGroupSettings = {
 /** The least that a single group may be given: sessions and heartbeats of a test are short. */
 const leastMs = '10'
 
-/** The broker's configuration. */
+/** The broker's configuration: what is set, and what differs from Kafka. */
 export function consumerGroupConfigs(given: Partial<ConsumerGroupSettings>): Readonly<Record<string, string>> {
-  const settings = { ...consumerGroupDefaults, ...given }
+  const { assignmentIntervalMs, heartbeatIntervalMs } = { ...consumerGroupDefaults, ...given }
+  const { sessionTimeoutMs, membersMax } = given
   return {
-    'group.consumer.assignment.interval.ms': String(settings.assignmentIntervalMs),
-    'group.consumer.heartbeat.interval.ms': String(settings.heartbeatIntervalMs),
-    'group.consumer.max.size': String(settings.membersMax),
+    'group.consumer.assignment.interval.ms': String(assignmentIntervalMs),
+    'group.consumer.heartbeat.interval.ms': String(heartbeatIntervalMs),
     'group.consumer.migration.policy': 'disabled',
     'group.consumer.min.heartbeat.interval.ms': leastMs,
     'group.consumer.min.session.timeout.ms': leastMs,
-    'group.consumer.session.timeout.ms': String(settings.sessionTimeoutMs),
+    ...(membersMax === undefined ? {} : { 'group.consumer.max.size': String(membersMax) }),
+    ...(sessionTimeoutMs === undefined ? {} : { 'group.consumer.session.timeout.ms': String(sessionTimeoutMs) }),
   }
 }
 
