@@ -149,8 +149,8 @@ export const configValueRows: readonly Row[] = [
       const wire = await ground.node()
       const { configs } = await describeConfigs(wire, resource.broker, String(wire.nodeId))
       const described = configs
-        // What was set under a name that nobody knows has no type.
-        .filter(({ configType }) => configType !== 0)
+        // What was set under a name that nobody knows has no type; what is set for one listener is this cluster's own.
+        .filter(({ name, configType }) => configType !== 0 && !name.startsWith('listener.name.'))
         .map((config) => {
           const value = config.synonyms.find(({ name, source }) => name === config.name && source === sourceDefault)
           const type = Object.keys(typeNumbers).find((each) => typeNumbers[each] === config.configType)
