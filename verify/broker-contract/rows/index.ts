@@ -32,7 +32,9 @@ import { transactionRows } from './transactions.ts'
 import { fetchRows } from './fetch.ts'
 import { fetchSessionRows } from './fetch-sessions.ts'
 import { movedLeaderRows } from './moved-leaders.ts'
-import { deleteRecordsRows, epochRows, offsetRows } from './offsets-of-logs.ts'
+import { fetchWaitRows } from './fetch-waits.ts'
+import { deleteRecordsRows, epochRows } from './log-starts.ts'
+import { offsetRows } from './offsets-of-logs.ts'
 import { produceRows } from './produce.ts'
 import { produceRefusalRows } from './produce-refusals.ts'
 import { upkeepRows } from './upkeep.ts'
@@ -69,6 +71,7 @@ export const rows: readonly Row[] = [
   ...deleteRecordsRows,
   ...epochRows,
   ...fetchRows,
+  ...fetchWaitRows,
   ...fetchSessionRows,
   ...movedLeaderRows,
   ...offsetRows,
