@@ -38,7 +38,7 @@ import { type Fault, type FaultScope } from './faults/fault.ts'
 import { type FailOptions, Faults, type FetchLimit } from './faults/faults.ts'
 import { type Gate } from './faults/gate.ts'
 import { type FaultContext, type FaultDecision } from './faults/intercepts.ts'
-import { addRealism, realisticRebalanceDelayMs } from './faults/realism.ts'
+import { addRealism, realisticMarkerDelayMs, realisticRebalanceDelayMs } from './faults/realism.ts'
 import { type CommittedPartition } from './groups/offsets.ts'
 import { type NewRecord, type StoredRecord } from './log/records.ts'
 import { type ApiName, type RequestOf } from './protocol/apis.ts'
@@ -120,6 +120,7 @@ export class EmbeddedKafka {
         topics,
         autoCreateTopics,
         ...groups,
+        transactionMarkerDelayMs: isRealistic ? realisticMarkerDelayMs : 0,
         sasl,
         topicBytesMax,
         frameBytesMax: limits.frameBytesMax,

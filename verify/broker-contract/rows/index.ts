@@ -25,6 +25,7 @@ import { offsetDeleteRows } from './offset-delete.ts'
 import { topicChangeRows } from './topic-changes.ts'
 import { topicRows } from './topics.ts'
 import { transactionEndRows } from './transaction-ends.ts'
+import { transactionalMemberRows } from './transactional-members.ts'
 import { transactionalOffsetRows } from './transactional-offsets.ts'
 import { transactionalProduceRows } from './transactional-produce.ts'
 import { transactionalReadRows } from './transactional-reads.ts'
@@ -64,6 +65,7 @@ export const rows: readonly Row[] = [
   ...topicChangeRows,
   ...topicRows,
   ...transactionEndRows,
+  ...transactionalMemberRows,
   ...transactionalOffsetRows,
   ...transactionalProduceRows,
   ...transactionalReadRows,

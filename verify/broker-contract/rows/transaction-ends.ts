@@ -63,6 +63,23 @@ const endRows: readonly Row[] = [
     },
   },
   {
+    id: 'end-txn/every-version',
+    api: 'EndTxn',
+    when: 'transactions are ended version by version, and their producer initialized version by version before',
+    expect: '0 each time; the epoch is raised by each initialization and by version 5',
+    rule: 'protocol guide: EndTxn, InitProducerId',
+    priority: 'P0',
+    async run(ground) {
+      const [producer, topic] = await Promise.all([TransactionalProducer.of(ground), ground.topic()])
+      for (const version of [0, 1, 2, 3, 4, 5]) {
+        expect(await producer.init({}, version)).toMatchObject({ errorCode: 0, producerEpoch: version })
+        expect(await producer.add(topic, {}, Math.min(version, 3))).toEqual([0])
+        await producer.finish(version % 2 === 0 ? 'commit' : 'abort', version)
+      }
+      expect(await producer.state()).toMatchObject({ transactionState: 'CompleteAbort', producerEpoch: 6 })
+    },
+  },
+  {
     id: 'end-txn/classic-repeated',
     api: 'EndTxn',
     when: 'an ended transaction is ended again in version 4, in the same way and in the other',

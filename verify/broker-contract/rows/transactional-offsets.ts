@@ -1,40 +1,31 @@
 /** Rows about offsets that are committed as part of a transaction. */
 
 import { expect } from 'vitest'
-import { type Ground, type Row, type Wire } from '../row.ts'
-import { otherNode, TransactionalProducer, untilRefused } from '../steps/transactional-producer.ts'
-import { ClassicMember } from '../steps/classic-member.ts'
+import { type Row } from '../row.ts'
+import {
+  offsetScene,
+  type OffsetScene,
+  otherNode,
+  TransactionalProducer,
+  untilRefused,
+} from '../steps/transactional-producer.ts'
 
 const classic = 4
 
-type Scene = {
-  readonly producer: TransactionalProducer
-  readonly topic: string
-  readonly groupId: string
-  /** The coordinator of the group. */
-  readonly group: Wire
-}
-
-async function scene(ground: Ground): Promise<Scene> {
-  const groupId = ground.name('group')
-  const [producer, topic, group] = await Promise.all([
-    TransactionalProducer.ready(ground),
-    ground.topic(3),
-    ground.coordinator(groupId),
-  ])
-  return { producer, topic, groupId, group }
-}
-
 type Fetched = { readonly errorCode: number; readonly committedOffset: number; readonly metadata: string | null }
 
-async function committed({ group, groupId, topic }: Scene, requireStable: boolean, partition = 0): Promise<Fetched> {
+async function committed(
+  { group, groupId, topic }: OffsetScene,
+  requireStable: boolean,
+  partition = 0,
+): Promise<Fetched> {
   const topics = [{ name: topic, partitionIndexes: [partition] }]
   const answer = await group.call('OffsetFetch', 8, { groups: [{ groupId, topics }], requireStable })
   expect(answer.groups[0]?.errorCode).toBe(0)
   return answer.groups[0]?.topics[0]?.partitions[0] as Fetched
 }
 
-async function commitPlainly({ group, groupId, topic }: Scene, committedOffset: number): Promise<void> {
+async function commitPlainly({ group, groupId, topic }: OffsetScene, committedOffset: number): Promise<void> {
   const topics = [{ name: topic, partitions: [{ partitionIndex: 0, committedOffset, committedMetadata: '' }] }]
   const answer = await group.call('OffsetCommit', 8, { groupId, topics })
   expect(answer.topics[0]?.partitions[0]?.errorCode).toBe(0)
@@ -107,7 +98,7 @@ const joinRows: readonly Row[] = [
     rule: 'KIP-890, KIP-1050',
     priority: 'P0',
     async run(ground) {
-      const { producer, topic, groupId, group } = await scene(ground)
+      const { producer, topic, groupId, group } = await offsetScene(ground)
       for (const [version, code] of [
         [0, 48],
         [3, 48],
@@ -125,7 +116,7 @@ const joinRows: readonly Row[] = [
     rule: 'KIP-890',
     priority: 'P0',
     async run(ground) {
-      const { producer, topic, groupId, group } = await scene(ground)
+      const { producer, topic, groupId, group } = await offsetScene(ground)
       expect(await producer.commitOffset(group, groupId, topic)).toBe(0)
       expect((await producer.state()).transactionState).toBe('Ongoing')
     },
@@ -138,7 +129,7 @@ const joinRows: readonly Row[] = [
     rule: 'KIP-98, KIP-890; seen on 4.3.1',
     priority: 'P0',
     async run(ground) {
-      const { producer, topic, groupId, group } = await scene(ground)
+      const { producer, topic, groupId, group } = await offsetScene(ground)
       await producer.init()
       const foreign = { producerId: producer.identity.producerId + 1_000_000 }
       for (const version of [0, 2, 3, 4, 5]) {
@@ -161,7 +152,7 @@ const joinRows: readonly Row[] = [
     priority: 'P0',
     nodes: 3,
     async run(ground) {
-      const { producer, topic, groupId, group } = await scene(ground)
+      const { producer, topic, groupId, group } = await offsetScene(ground)
       await producer.addOffsets(groupId)
       const wire = await otherNode(ground, group)
       expect(await producer.commitOffset(wire, groupId, topic, {}, 3)).toBe(16)
@@ -178,7 +169,7 @@ const pendingRows: readonly Row[] = [
     rule: 'KIP-98, KIP-447',
     priority: 'P0',
     async run(ground) {
-      const at = await scene(ground)
+      const at = await offsetScene(ground)
       const { producer, topic, groupId, group } = at
       await commitPlainly(at, 1)
       await producer.addOffsets(groupId)
@@ -202,7 +193,7 @@ const pendingRows: readonly Row[] = [
     rule: 'KIP-98',
     priority: 'P0',
     async run(ground) {
-      const at = await scene(ground)
+      const at = await offsetScene(ground)
       const { producer, topic, groupId, group } = at
       await commitPlainly(at, 1)
       await producer.commitOffset(group, groupId, topic, { offset: 5 })
@@ -219,7 +210,7 @@ const pendingRows: readonly Row[] = [
     rule: 'KIP-447; seen on 4.3.1',
     priority: 'P1',
     async run(ground) {
-      const at = await scene(ground)
+      const at = await offsetScene(ground)
       const { producer, topic, groupId, group } = at
       await commitPlainly(at, 1)
       await producer.commitOffset(group, groupId, topic)
@@ -239,7 +230,7 @@ const pendingRows: readonly Row[] = [
     rule: 'seen on 4.3.1',
     priority: 'P1',
     async run(ground) {
-      const at = await scene(ground)
+      const at = await offsetScene(ground)
       const { producer, topic, groupId, group } = at
       await producer.commitOffset(group, groupId, topic, { offset: 5 })
       await commitPlainly(at, 2)
@@ -258,7 +249,7 @@ const pendingRows: readonly Row[] = [
     rule: 'protocol guide: TxnOffsetCommit',
     priority: 'P0',
     async run(ground) {
-      const { producer, topic, groupId, group } = await scene(ground)
+      const { producer, topic, groupId, group } = await offsetScene(ground)
       const offset = { committedOffset: 1, committedMetadata: null }
       const { topics } = await group.call('TxnOffsetCommit', 5, {
         transactionalId: producer.transactionalId,
@@ -293,7 +284,7 @@ const pendingRows: readonly Row[] = [
     rule: 'seen on 4.3.1',
     priority: 'P1',
     async run(ground) {
-      const at = await scene(ground)
+      const at = await offsetScene(ground)
       const { producer, topic, groupId, group } = at
       await producer.commitOffset(group, groupId, topic)
       const { results } = await group.call('DeleteGroups', 2, { groupsNames: [groupId] })
@@ -304,80 +295,4 @@ const pendingRows: readonly Row[] = [
   },
 ]
 
-const memberRows: readonly Row[] = [
-  {
-    id: 'txn-offset-commit/member-is-checked',
-    api: 'TxnOffsetCommit',
-    when: 'the group has a member, and the generation is wrong, missing, or the member is unknown',
-    expect: '0 for the member, 22 ILLEGAL_GENERATION, 22, 25 UNKNOWN_MEMBER_ID',
-    rule: 'KIP-447',
-    priority: 'P0',
-    async run(ground) {
-      const { producer, topic, groupId, group } = await scene(ground)
-      const member = await ClassicMember.of(ground, groupId)
-      await member.join()
-      const { memberId, generationId } = member
-      for (const isStable of [false, true]) {
-        if (isStable) await member.sync({ assignments: [{ memberId, assignment: Buffer.from('a') }] })
-        const codeOf = (given: object): Promise<number> => producer.commitOffset(group, groupId, topic, given)
-        expect(await codeOf({ memberId, generationId })).toBe(0)
-        expect(await codeOf({ memberId, generationId: generationId + 1 })).toBe(22)
-        expect(await codeOf({ memberId, generationId: -1 })).toBe(22)
-        expect(await codeOf({ memberId: 'nobody', generationId })).toBe(25)
-      }
-    },
-  },
-  {
-    id: 'txn-offset-commit/static-member-is-checked',
-    api: 'TxnOffsetCommit',
-    when: 'the member is static, and its instance is taken by another or unknown',
-    expect: '0 with its instance and without; 82 FENCED_INSTANCE_ID, 25 UNKNOWN_MEMBER_ID',
-    rule: 'KIP-345, KIP-447',
-    priority: 'P0',
-    async run(ground) {
-      const { producer, topic, groupId, group } = await scene(ground)
-      const member = await ClassicMember.of(ground, groupId, 'instance')
-      await member.join()
-      const { memberId, generationId } = member
-      await member.sync({ assignments: [{ memberId, assignment: Buffer.from('a') }] })
-      const codeOf = (given: object): Promise<number> =>
-        producer.commitOffset(group, groupId, topic, { memberId, generationId, ...given })
-      expect(await codeOf({ groupInstanceId: 'instance' })).toBe(0)
-      expect(await codeOf({})).toBe(0)
-      expect(await codeOf({ groupInstanceId: 'instance', memberId: 'another' })).toBe(82)
-      expect(await codeOf({ groupInstanceId: 'unknown' })).toBe(25)
-    },
-  },
-  {
-    id: 'txn-offset-commit/without-a-member',
-    api: 'TxnOffsetCommit',
-    when: 'no member is named: the group has members (versions 2 and 5), or is empty and a member is named all the same',
-    expect: '0: old producers cannot name one',
-    rule: 'KIP-447; seen on 4.3.1',
-    priority: 'P1',
-    async run(ground) {
-      const { producer, topic, groupId, group } = await scene(ground)
-      expect(await producer.commitOffset(group, groupId, topic, { memberId: 'nobody', generationId: -1 })).toBe(0)
-      expect(await producer.commitOffset(group, groupId, topic, { memberId: 'nobody', generationId: 1 })).toBe(25)
-      const member = await ClassicMember.of(ground, groupId)
-      await member.join()
-      expect(await producer.commitOffset(group, groupId, topic, {}, 2)).toBe(0)
-      expect(await producer.commitOffset(group, groupId, topic)).toBe(0)
-    },
-  },
-  {
-    id: 'txn-offset-commit/generation-of-no-group',
-    api: 'TxnOffsetCommit',
-    when: 'a generation is named and the group does not exist',
-    expect: '22 ILLEGAL_GENERATION',
-    rule: 'seen on 4.3.1',
-    priority: 'P1',
-    async run(ground) {
-      const { producer, topic, groupId, group } = await scene(ground)
-      const given = { memberId: 'nobody', generationId: 3 }
-      expect(await producer.commitOffset(group, groupId, topic, given)).toBe(22)
-    },
-  },
-]
-
-export const transactionalOffsetRows: readonly Row[] = [...joinRows, ...pendingRows, ...memberRows]
+export const transactionalOffsetRows: readonly Row[] = [...joinRows, ...pendingRows]

@@ -309,6 +309,24 @@ const viewRows: readonly Row[] = [
     },
   },
   {
+    id: 'describe-transactions/groups-that-have-joined',
+    api: 'DescribeTransactions',
+    when: 'the offsets of a group have joined the transaction',
+    expect: '0; __consumer_offsets is one of its topics, with one partition',
+    rule: 'KIP-664; seen on 4.3.1',
+    priority: 'P1',
+    async run(ground) {
+      const { producer, topic } = await open(ground)
+      const groupId = ground.name('group')
+      await ground.coordinator(groupId)
+      expect(await producer.addOffsets(groupId)).toBe(0)
+      const { topics, transactionStartTimeMs } = await producer.state()
+      expect(transactionStartTimeMs).toBeGreaterThan(0)
+      const counts = Object.fromEntries(topics.map((each) => [each.topic, each.partitions.length]))
+      expect(counts).toEqual({ ['__consumer_offsets']: 1, [topic]: 1 })
+    },
+  },
+  {
     id: 'list-transactions/filters',
     api: 'ListTransactions',
     when: 'asked for states, for a producer, for an age, and for a state that does not exist',

@@ -174,6 +174,25 @@ export async function readyProducer(
   return { producer, topic }
 }
 
+/** A producer, a topic of three partitions, and a group whose offsets it may move. */
+export type OffsetScene = {
+  readonly producer: TransactionalProducer
+  readonly topic: string
+  readonly groupId: string
+  /** The coordinator of the group. */
+  readonly group: Wire
+}
+
+export async function offsetScene(ground: Ground): Promise<OffsetScene> {
+  const groupId = ground.name('group')
+  const [producer, topic, group] = await Promise.all([
+    TransactionalProducer.ready(ground),
+    ground.topic(3),
+    ground.coordinator(groupId),
+  ])
+  return { producer, topic, groupId, group }
+}
+
 /** What a fetch brings, one word per batch: its first value or how a transaction ended, and the epoch of its producer. */
 export async function readBatches(ground: Ground, topic: string, isolationLevel: number, from = 0): Promise<string[]> {
   const { records } = await fetchFrom(ground, topic, from, isolationLevel)

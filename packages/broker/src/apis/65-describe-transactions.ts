@@ -1,9 +1,16 @@
-/** DescribeTransactions: 0. The state of transactional ids. */
+/** DescribeTransactions: 0. The state of transactional ids.
+ *
+ *  Groups that have joined show as the partitions of `__consumer_offsets` that would hold their offsets in Kafka. */
 
+import { javaHash } from '../core/cluster.ts'
 import { type Handler, type HandlerContext } from '../core/broker-state.ts'
 import { type ResponseOf } from '../protocol/apis.ts'
 import { errorCode, type ErrorCode } from '../protocol/error-code.ts'
 import { coordinatorProblem } from '../transactions/answers.ts'
+
+const offsetsTopic = '__consumer_offsets'
+/** `offsets.topic.num.partitions` */
+const offsetsPartitions = 50
 
 type Answer = ResponseOf<'DescribeTransactions'>['transactionStates'][number]
 
@@ -18,7 +25,9 @@ function describe(transactionalId: string, context: HandlerContext): Answer {
   const known = context.broker.transactions.get(transactionalId)
   if (known === undefined) return unknown(transactionalId, errorCode.transactionalIdNotFound)
   const { transaction, startedAtMs } = known
-  const byTopic = Map.groupBy(transaction.participants.partitions, ({ topic }) => topic)
+  const { partitions, groups } = transaction.participants
+  const offsets = groups.map((group) => ({ topic: offsetsTopic, partition: javaHash(group) % offsetsPartitions }))
+  const byTopic = Map.groupBy([...partitions, ...offsets], ({ topic }) => topic)
   return {
     errorCode: errorCode.none,
     transactionalId,
@@ -26,7 +35,10 @@ function describe(transactionalId: string, context: HandlerContext): Answer {
     transactionTimeoutMs: transaction.timeoutMs,
     transactionStartTimeMs: startedAtMs,
     ...transaction.identity,
-    topics: [...byTopic].map(([topic, all]) => ({ topic, partitions: all.map(({ partition }) => partition) })),
+    topics: [...byTopic].map(([topic, all]) => ({
+      topic,
+      partitions: [...new Set(all.map(({ partition }) => partition))],
+    })),
   }
 }
 

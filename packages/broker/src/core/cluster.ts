@@ -288,7 +288,7 @@ export function topicNameProblem(name: string): string | undefined {
 }
 
 /** Java's `String.hashCode`, made non-negative. */
-function javaHash(text: string): number {
+export function javaHash(text: string): number {
   let hash = 0
   for (let index = 0; index < text.length; index++) hash = (Math.imul(hash, 31) + text.charCodeAt(index)) | 0
   return hash & 0x7fff_ffff

@@ -3,6 +3,7 @@
  *  * the first rebalance of a group waits for more members (`group.initial.rebalance.delay.ms`)
  *  * a new topic is unknown for a moment, then it is there without leaders, then it can be used
  *  * the first search for a coordinator finds none, because `__consumer_offsets` is only being made
+ *  * the markers of a transaction come after its end was answered; until then it is ending
  *  * every answer takes a moment, drawn from the clock's chance */
 
 import { type BrokerCore } from '../core/broker-core.ts'
@@ -13,6 +14,8 @@ import { type FaultContext } from './intercepts.ts'
 
 /** Kafka's default of `group.initial.rebalance.delay.ms`. */
 export const realisticRebalanceDelayMs = 3_000
+/** Between the answer to EndTxn and the markers. */
+export const realisticMarkerDelayMs = 20
 /** After CreateTopics: this long unknown, then as long again without leaders. */
 const topicUnknownMs = 50
 /** From the first search on. */
