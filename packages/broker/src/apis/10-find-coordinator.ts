@@ -15,19 +15,22 @@ type Found = {
 }
 
 const keyTypesServed = [0, 1]
+const severalKeysVersion = 4
 
 export const findCoordinator: Handler<'FindCoordinator'> = (request, context) => {
-  if (context.version >= 4) {
+  if (context.version >= severalKeysVersion) {
     return { throttleTimeMs: 0, coordinators: request.keys.map((key) => find(key, request.keyType, context)) }
   }
   const { key: _, ...found } = find(request.key, request.keyType, context)
   return { throttleTimeMs: 0, ...found }
 }
 
-function find(key: string, keyType: number, { broker }: HandlerContext): Found {
+function find(key: string, keyType: number, { broker, version }: HandlerContext): Found {
   if (!keyTypesServed.includes(keyType)) {
     const errorMessage = `coordinators of key type ${keyType} are not served`
     return { key, nodeId: -1, host: '', port: -1, errorCode: errorCode.invalidRequest, errorMessage }
   }
-  return { key, ...broker.cluster.coordinatorOf(key), errorCode: errorCode.none, errorMessage: null }
+  // What Kafka says where nothing is wrong.
+  const errorMessage = version >= severalKeysVersion ? '' : 'NONE'
+  return { key, ...broker.cluster.coordinatorOf(key), errorCode: errorCode.none, errorMessage }
 }
