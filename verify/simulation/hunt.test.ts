@@ -41,7 +41,7 @@ test(
     const path = await patchFile(
       `--- a/${ledger}`,
       `+++ b/${ledger}`,
-      '@@ -1,3 +1,3 @@',
+      '@@ -63,3 +63,3 @@',
       '   committable(): NextOffset {',
       '-    return this.#oldest === null ? this.#position : startAt(this.#oldest.offset)',
       '+    return this.#position',

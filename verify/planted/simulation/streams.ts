@@ -63,13 +63,12 @@ export const planted: readonly SimulatedDefect[] = [
     law: 'A partition that could not be read is read again.',
   },
   {
-    id: 'timer-of-the-loop-is-lost',
+    id: 'timer-of-a-waiting-member-is-lost',
     from: 'issue, timer lost',
-    file: `${runtime}/member-loop.ts`,
-    find: "      this.#wakeAtMs = Infinity\n      this.#step({ kind: 'tick' })",
-    replace:
-      "      this.#wakeAtMs = this.#flow.nextWakeMs + 60_000\n      if (this.#clock.random() < 0.99) this.#wakeAtMs = Infinity\n      if (this.#wakeAtMs === Infinity) this.#step({ kind: 'tick' })",
-    law: 'What is due is done.',
+    file: `${engine}/membership.ts`,
+    find: "if (this.phase === 'waiting') return Math.min(this.#waitingUntilMs, nextTickMs)",
+    replace: "if (this.phase === 'waiting') return nextTickMs",
+    law: 'Who could not join tries again.',
   },
   {
     id: 'session-of-a-failed-fetch-goes-on',
