@@ -50,7 +50,7 @@ import { HistoryView } from './watching/history-view.ts'
 import { dumpOf } from './watching/state-dump.ts'
 import { type WaitOptions, Waits } from './watching/waits.ts'
 
-/** A record of an uncompressed batch, and where it lies. */
+/** A record, and in which partition it lies. */
 export type PlacedRecord = StoredRecord & { readonly partition: number }
 
 export class EmbeddedKafka {
@@ -156,7 +156,7 @@ export class EmbeddedKafka {
     return this.core.append(topic, partition, records)
   }
 
-  /** The records of a topic, or of one partition, in offset order; those of compressed batches are left out. */
+  /** The records of a topic, or of one partition, in offset order, whether or not their transaction was committed. */
   records(topic: string, partition?: number): readonly PlacedRecord[] {
     const count = this.core.topics().find(({ name }) => name === expectTopic(this.core, topic))?.partitions.length ?? 0
     const wanted =

@@ -11,6 +11,8 @@ export class VirtualClock implements BrokerClock {
   readonly #startEpochMs: number
   readonly #waiting = new Set<Waiting>()
 
+  /** `startEpochMs` is what its calendar shows at the start. Clients stamp records by their own calendar, and brokers refuse
+   *  those from more than an hour ahead: over sockets it should begin today, as `{ clock: 'manual' }` does. */
   constructor(seed = 1, startEpochMs = 1_700_000_000_000) {
     this.#seed = seed
     this.#startEpochMs = startEpochMs
