@@ -35,7 +35,7 @@ export const withKafkajs: Client = {
 
   async sendAll(bootstrap, orders, end) {
     const producer = kafkajsOf(bootstrap).producer({
-      transactionalId: 'shop',
+      transactionalId: `shop-${end}`,
       maxInFlightRequests: 1,
       idempotent: true,
     })
@@ -91,7 +91,7 @@ export const withPlatformatic: Client = {
 
   async sendAll(bootstrap, orders, end) {
     const options = { ...common, bootstrapBrokers: bootstrap.split(','), serializers: stringSerializers }
-    const producer = new Producer({ ...options, idempotent: true, transactionalId: 'shop' })
+    const producer = new Producer({ ...options, idempotent: true, transactionalId: `shop-${end}` })
     const transaction = await producer.beginTransaction()
     await transaction.send({ messages: orders.map((value) => ({ topic: 'orders', partition: 0, value })) })
     await transaction[end]()
