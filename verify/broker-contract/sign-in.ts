@@ -74,6 +74,8 @@ export type ScramWishes = {
   readonly password?: string
   /** What the client says of channel binding and authorization. */
   readonly header?: string
+  /** What the client takes for the nonce of both, and signs. */
+  readonly nonce?: (honest: string) => string
   readonly final?: (honest: string) => string
 }
 
@@ -83,7 +85,9 @@ export async function scramSignIn(
   mechanism: 'SCRAM-SHA-256' | 'SCRAM-SHA-512',
   wishes: ScramWishes = {},
 ): Promise<Authenticated> {
-  const { user = 'alice', password = saslUsers['alice'] ?? '', header = 'n,,', final = (honest) => honest } = wishes
+  const honestly = (text: string): string => text
+  const { user = 'alice', password = saslUsers['alice'] ?? '', header = 'n,,' } = wishes
+  const { nonce: taken = honestly, final = honestly } = wishes
   const [hash, length] = mechanism === 'SCRAM-SHA-256' ? (['sha256', 32] as const) : (['sha512', 64] as const)
   await handshake(wire, mechanism)
   const bare = `n=${user},r=nonce-of-client`
@@ -94,7 +98,7 @@ export async function scramSignIn(
   const salted = pbkdf2Sync(password, Buffer.from(salt, 'base64'), Number(iterations), length, hash)
   const hmac = (key: Buffer, text: string): Buffer => createHmac(hash, key).update(text).digest()
   const clientKey = hmac(salted, 'Client Key')
-  const unproven = `c=${Buffer.from(header).toString('base64')},r=${nonce}`
+  const unproven = `c=${Buffer.from(header).toString('base64')},r=${taken(nonce)}`
   const signed = `${bare},${challenge},${unproven}`
   const signature = hmac(createHash(hash).update(clientKey).digest(), signed)
   const proof = Buffer.from(clientKey.map((byte, index) => byte ^ (signature[index] ?? 0)))

@@ -405,8 +405,11 @@ const scramRows: readonly Row[] = [
   scramRefused('unknown-user', 'there is no such user (SCRAM)', { user: 'nobody' }),
   scramRefused('channel-binding', 'the client binds to a channel (SCRAM)', { header: 'p=tls-unique,,' }),
   scramRefused('no-message', 'the first message is none (SCRAM)', { header: '' }),
-  scramRefused('another-nonce', 'the last message has another nonce (SCRAM)', {
-    final: (honest) => honest.replace('nonce-of-client', 'another'),
+  scramRefused('another-nonce', 'the client signs another nonce (SCRAM)', {
+    nonce: (honest) => honest.replace('nonce-of-client', 'another'),
+  }),
+  scramRefused('nonce-twice', 'the client repeats its own nonce in the last message, as librdkafka 2.0 does (SCRAM)', {
+    nonce: (honest) => `nonce-of-client${honest}`,
   }),
   scramRefused('no-last-message', 'the last message is none (SCRAM)', { final: () => 'hello' }),
   scramRefused(

@@ -45,9 +45,17 @@ describe('PLAIN', () => {
 describe.each(['sha256', 'sha512'] as const)('SCRAM with %s', (hash: ScramHash) => {
   const length = { sha256: 32, sha512: 64 }[hash]
 
+  /** `nonce`: what the client takes for the nonce of both, and signs; `final`: what becomes of its last message. */
+  type Wishes = {
+    user?: string
+    header?: string
+    nonce?: (honest: string) => string
+    final?: (honest: string) => string
+  }
+
   /** A client by RFC 5802, so far as the exchange lets it go. */
-  function client(password: string, over: { user?: string; header?: string; final?: (honest: string) => string } = {}) {
-    const { user = 'alice', header = 'n,,', final = (honest) => honest } = over
+  function client(password: string, over: Wishes = {}) {
+    const { user = 'alice', header = 'n,,', nonce: taken = (honest) => honest, final = (honest) => honest } = over
     const exchange = scramExchange(users, hash)
     const bare = `n=${user},r=nonce-of-client`
     const first = exchange(Buffer.from(header + bare))
@@ -56,7 +64,7 @@ describe.each(['sha256', 'sha512'] as const)('SCRAM with %s', (hash: ScramHash) 
     const [, nonce = '', salt = '', iterations = ''] = /^r=([^,]+),s=([^,]+),i=(\d+)$/.exec(serverFirst) ?? []
     const salted = pbkdf2Sync(password, Buffer.from(salt, 'base64'), Number(iterations), length, hash)
     const clientKey = createHmac(hash, salted).update('Client Key').digest()
-    const unproven = `c=${Buffer.from(header).toString('base64')},r=${nonce}`
+    const unproven = `c=${Buffer.from(header).toString('base64')},r=${taken(nonce)}`
     const signed = `${bare},${serverFirst},${unproven}`
     const signature = createHmac(hash, createHash(hash).update(clientKey).digest()).update(signed).digest()
     const proof = Buffer.from(clientKey.map((byte, index) => byte ^ (signature[index] as number)))
@@ -91,7 +99,8 @@ describe.each(['sha256', 'sha512'] as const)('SCRAM with %s', (hash: ScramHash) 
     ['a client that could bind channels', 'alice-secret', { header: 'y,,' }],
     ['no header', 'alice-secret', { header: '' }],
     ['a delegation token', 'alice-secret', { user: 'alice,r=x,tokenauth=true' }],
-    ['another nonce', 'alice-secret', { final: (honest: string) => honest.replace('nonce-of-client', 'another') }],
+    ['another nonce', 'alice-secret', { nonce: (honest: string) => honest.replace('nonce-of-client', 'another') }],
+    ['its own nonce twice', 'alice-secret', { nonce: (honest: string) => `nonce-of-client${honest}` }],
     ['a last message of garbage', 'alice-secret', { final: () => 'hello' }],
     ['a proof that is not base64', 'alice-secret', { final: (honest: string) => honest.replace(/p=.*/, 'p=!!!!') }],
   ])('%s is refused without saying why', (_name, password, over) => {
