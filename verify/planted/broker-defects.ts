@@ -207,9 +207,9 @@ export const planted: readonly BrokerDefect[] = [
   },
   {
     id: 'any-size',
-    file: 'packages/broker/src/log/batch-rules.ts',
-    find: 'if (header.sizeBytes > rules.messageBytesMax) {',
-    replace: 'if (header.sizeBytes < 0) {',
+    file: 'packages/broker/src/log/log-settings.ts',
+    find: `    messageBytesMax: number('max.message.bytes'),`,
+    replace: '    messageBytesMax: 2 ** 31,',
     law: 'A batch above max.message.bytes is refused: 10.',
     apis: ['Produce'],
   },

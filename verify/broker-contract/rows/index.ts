@@ -14,6 +14,7 @@ import { consumerStaticRows } from './consumer-static.ts'
 import { frameRows } from './frames.ts'
 import { groupAdminRows } from './group-admin.ts'
 import { groupListingRows } from './group-listing.ts'
+import { idempotenceRows } from './idempotence.ts'
 import { saslRows } from './sasl.ts'
 import { saslSessionRows } from './sasl-sessions.ts'
 import { serverRows } from './server.ts'
@@ -54,6 +55,7 @@ export const rows: readonly Row[] = [
   ...frameRows,
   ...groupAdminRows,
   ...groupListingRows,
+  ...idempotenceRows,
   ...saslRows,
   ...saslSessionRows,
   ...serverRows,
