@@ -79,15 +79,15 @@ const described: readonly Row[] = [
     rule: 'KIP-226',
     priority: 'P1',
     async run(ground) {
-      const topic = await ground.topic(1, { 'index.interval.bytes': '5000' })
-      const { configs } = await describeConfigs(await ground.node(), resource.topic, topic, ['index.interval.bytes'])
+      const topic = await ground.topic(1, { 'segment.index.bytes': '5000000' })
+      const { configs } = await describeConfigs(await ground.node(), resource.topic, topic, ['segment.index.bytes'])
       expect(configs).toMatchObject([
         {
-          value: '5000',
+          value: '5000000',
           configSource: 1,
           synonyms: [
-            { name: 'index.interval.bytes', value: '5000', source: 1 },
-            { name: 'log.index.interval.bytes', value: '4096', source: 5 },
+            { name: 'segment.index.bytes', value: '5000000', source: 1 },
+            { name: 'log.index.size.max.bytes', value: '10485760', source: 5 },
           ],
         },
       ])

@@ -149,13 +149,11 @@ export async function pairOnOneNode(
 ): Promise<{ readonly topic: string; readonly wire: Wire; readonly pair: readonly [number, number] }> {
   const topic = await ground.topic(4)
   const leaders = await Promise.all([0, 1, 2, 3].map((partition) => ground.leader(topic, partition)))
-  const [wire] = leaders
-  const own = leaders.flatMap(({ nodeId }, partition) => (nodeId === wire?.nodeId ? [partition] : []))
-  const [first, second] = own
-  if (wire === undefined || first === undefined || second === undefined) {
-    throw new Error(`expected one node to lead two of four partitions, got ${own.join()}`)
+  for (const [first, wire] of leaders.entries()) {
+    const second = leaders.findIndex(({ nodeId }, partition) => partition > first && nodeId === wire.nodeId)
+    if (second > 0) return { topic, wire, pair: [first, second] }
   }
-  return { topic, wire, pair: [first, second] }
+  throw new Error(`expected one node to lead two of ${topic}'s four partitions`)
 }
 
 /** Gives partition 0 of a topic to another node, which makes its leader epoch one higher; resolves when that node serves it. */
