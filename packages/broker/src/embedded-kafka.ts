@@ -2,13 +2,13 @@
  *
  *  It checks arguments and says what is wrong with them; everything else is done by the core, by `faults/` and `watching/`. */
 
-import { type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 
 import { BrokerError } from './broker-error.ts'
 import { BrokerCore } from './core/broker-core.ts'
-import { type BrokerClock } from './core/clock.ts'
-import { type TopicSpec } from './core/cluster.ts'
-import { type GroupView } from './core/group-view.ts'
+import type { BrokerClock } from './core/clock.ts'
+import type { TopicSpec } from './core/cluster.ts'
+import type { GroupView } from './core/group-view.ts'
 import { EmbeddedNode } from './embedded-node.ts'
 import {
   advance,
@@ -34,14 +34,14 @@ import {
   expectWhole,
   refuseArgument,
 } from './faults/expectations.ts'
-import { type Fault, type FaultScope } from './faults/fault.ts'
+import type { Fault, FaultScope } from './faults/fault.ts'
 import { type FailOptions, Faults, type FetchLimit } from './faults/faults.ts'
-import { type Gate } from './faults/gate.ts'
-import { type FaultContext, type FaultDecision } from './faults/intercepts.ts'
+import type { Gate } from './faults/gate.ts'
+import type { FaultContext, FaultDecision } from './faults/intercepts.ts'
 import { addRealism, realisticMarkerDelayMs, realisticRebalanceDelayMs } from './faults/realism.ts'
-import { type CommittedPartition } from './groups/offsets.ts'
-import { type NewRecord, type StoredRecord } from './log/records.ts'
-import { type ApiName, type RequestOf } from './protocol/apis.ts'
+import type { CommittedPartition } from './groups/offsets.ts'
+import type { NewRecord, StoredRecord } from './log/records.ts'
+import type { ApiName, RequestOf } from './protocol/apis.ts'
 import { authority, resolveAddress } from './server/address.ts'
 import { ClientSocket } from './server/client-socket.ts'
 import { Listener } from './server/listener.ts'

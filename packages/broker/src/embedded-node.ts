@@ -1,8 +1,8 @@
 /** One node of an embedded cluster: its listening socket, which can go and come back on the same port. */
 
 import { BrokerError } from './broker-error.ts'
-import { type BrokerCore } from './core/broker-core.ts'
-import { type Listener } from './server/listener.ts'
+import type { BrokerCore } from './core/broker-core.ts'
+import type { Listener } from './server/listener.ts'
 
 /** Opens the node's socket on a port; 0 takes any free one. */
 export type OpenListener = (port: number) => Promise<Listener>

@@ -2,13 +2,13 @@
 
 import { BrokerError } from './broker-error.ts'
 import { type BrokerClock, systemBrokerClock } from './core/clock.ts'
-import { type TopicSpec } from './core/cluster.ts'
+import type { TopicSpec } from './core/cluster.ts'
 import { connectionsMax, frameBytesMax } from './core/limits.ts'
 import { expectFunction, expectOption, expectOptions, expectWhole, refuseArgument } from './faults/expectations.ts'
 import { consumerGroupDefaults, type ConsumerGroupSettings } from './groups/consumer-settings.ts'
-import { type SaslOptions } from './security/sasl-settings.ts'
-import { type AddressOptions } from './server/address.ts'
-import { type TlsOptions } from './server/listener.ts'
+import type { SaslOptions } from './security/sasl-settings.ts'
+import type { AddressOptions } from './server/address.ts'
+import type { TlsOptions } from './server/listener.ts'
 import { VirtualClock } from './testing/virtual-clock.ts'
 
 export type UnusedFaults = 'fail' | 'allow'

@@ -7,13 +7,13 @@
  *  ApiVersions advertises 0, as Kafka does: librdkafka compresses nothing if it is not there. 0 to 2 are not served.
  *  What is wrong with a batch is decided in `log/batch-rules.ts`; here is in which order it is asked, and by whom. */
 
-import { type BrokerState, type Handler, type HandlerContext } from '../core/broker-state.ts'
-import { type Partition, type Topic } from '../core/cluster.ts'
+import type { BrokerState, Handler, HandlerContext } from '../core/broker-state.ts'
+import type { Partition, Topic } from '../core/cluster.ts'
 import { batchOf, LogRefusal, type RecordError, SenselessBytes } from '../log/batch-rules.ts'
 import { codecByNumber } from '../log/compression.ts'
 import { logSettings } from '../log/log-settings.ts'
 import { type BatchHeader, readBatchHeader } from '../log/record-batch.ts'
-import { type RequestOf, type ResponseOf } from '../protocol/apis.ts'
+import type { RequestOf, ResponseOf } from '../protocol/apis.ts'
 import { errorCode, Refusal } from '../protocol/error-code.ts'
 import { admit, type Admission } from '../transactions/admission.ts'
 

@@ -5,10 +5,10 @@
  *
  *  Which partitions a request means is decided in `fetch-scope.ts`. */
 
-import { type Handler, type HandlerContext } from '../core/broker-state.ts'
-import { type Partition } from '../core/cluster.ts'
-import { type FetchSession, type SessionPartition } from '../core/fetch-sessions.ts'
-import { type RequestOf, type ResponseOf } from '../protocol/apis.ts'
+import type { Handler, HandlerContext } from '../core/broker-state.ts'
+import type { Partition } from '../core/cluster.ts'
+import type { FetchSession, SessionPartition } from '../core/fetch-sessions.ts'
+import type { RequestOf, ResponseOf } from '../protocol/apis.ts'
 import { errorCode } from '../protocol/error-code.ts'
 import { fetchScope, usesIds } from './fetch-scope.ts'
 

@@ -4,9 +4,9 @@
  *  * 8: −4, the local log start (here the log start) · 9: −5, the last tiered offset (there is none)
  *  * 10: how long to wait for tiered storage (not at all) · 11: −6, the first offset that is not tiered yet (there is none) */
 
-import { type Handler, type HandlerContext } from '../core/broker-state.ts'
-import { type Partition } from '../core/cluster.ts'
-import { type RequestOf, type ResponseOf } from '../protocol/apis.ts'
+import type { Handler, HandlerContext } from '../core/broker-state.ts'
+import type { Partition } from '../core/cluster.ts'
+import type { RequestOf, ResponseOf } from '../protocol/apis.ts'
 import { errorCode } from '../protocol/error-code.ts'
 
 const latest = -1

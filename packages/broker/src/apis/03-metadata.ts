@@ -6,9 +6,9 @@
  *
  *  As in Kafka a topic that is created by asking for it is not there yet in the answer: clients ask again. */
 
-import { type Handler, type HandlerContext } from '../core/broker-state.ts'
+import type { Handler, HandlerContext } from '../core/broker-state.ts'
 import { type Cluster, isInternalTopic, type Topic, topicNameProblem } from '../core/cluster.ts'
-import { type RequestOf, type ResponseOf } from '../protocol/apis.ts'
+import type { RequestOf, ResponseOf } from '../protocol/apis.ts'
 import { errorCode, Refusal } from '../protocol/error-code.ts'
 import { clusterOperations, operationsUnknown, topicOperations } from './authorized-operations.ts'
 import { viewPartition } from './partition-view.ts'

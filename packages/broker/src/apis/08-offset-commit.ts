@@ -3,9 +3,9 @@
  *  * 5: no retention time any more · 6: leader epoch · 7: static members · 8: flexible
  *  * 9: an unknown group is 69, not 22; the first in which members of a consumer group may commit, else 35 */
 
-import { type Handler } from '../core/broker-state.ts'
+import type { Handler } from '../core/broker-state.ts'
 import { commitMetadataLengthMax } from '../core/broker-configs.ts'
-import { type KnownGroup } from '../groups/group-coordinator.ts'
+import type { KnownGroup } from '../groups/group-coordinator.ts'
 import { errorCode, type ErrorCode } from '../protocol/error-code.ts'
 import { coordinatorProblem, existingPartitions } from './group-access.ts'
 

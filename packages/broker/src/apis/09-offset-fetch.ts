@@ -4,7 +4,7 @@
  *  * 7: requireStable: 88 where a transaction may change the offset · 8: several groups · 9: member epochs of consumer groups:
  *  25, 113 */
 
-import { type Handler, type HandlerContext } from '../core/broker-state.ts'
+import type { Handler, HandlerContext } from '../core/broker-state.ts'
 import { errorCode, type ErrorCode } from '../protocol/error-code.ts'
 import { coordinatorProblem } from './group-access.ts'
 

@@ -2,7 +2,7 @@
  *
  *  * 1: key type · 3: flexible · 4: several keys · 6: share groups, which are not served (42) */
 
-import { type Handler, type HandlerContext } from '../core/broker-state.ts'
+import type { Handler, HandlerContext } from '../core/broker-state.ts'
 import { errorCode } from '../protocol/error-code.ts'
 
 type Found = {

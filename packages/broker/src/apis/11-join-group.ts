@@ -3,10 +3,10 @@
  *  * 1: rebalance timeout of its own · 4: a new member must come back with the id it is given (79) · 5: static members
  *  * 6: flexible · 7: protocol type · 8: reason · 9: a returning static leader may keep the assignment */
 
-import { type Handler } from '../core/broker-state.ts'
+import type { Handler } from '../core/broker-state.ts'
 import { sessionTimeoutMsMax, sessionTimeoutMsMin } from '../core/broker-configs.ts'
 import { failedJoin, type JoinAnswer } from '../groups/member.ts'
-import { type ResponseOf } from '../protocol/apis.ts'
+import type { ResponseOf } from '../protocol/apis.ts'
 import { errorCode } from '../protocol/error-code.ts'
 import { groupProblem } from './group-access.ts'
 

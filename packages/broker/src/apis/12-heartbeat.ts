@@ -1,6 +1,6 @@
 /** Heartbeat: 0–4. Renews a session; 27 tells the member to join again. 3: static members · 4: flexible */
 
-import { type Handler } from '../core/broker-state.ts'
+import type { Handler } from '../core/broker-state.ts'
 import { errorCode } from '../protocol/error-code.ts'
 import { groupProblem } from './group-access.ts'
 

@@ -2,7 +2,7 @@
  *
  *  * 3: several members, errors for each · 4: flexible · 5: reason */
 
-import { type Handler } from '../core/broker-state.ts'
+import type { Handler } from '../core/broker-state.ts'
 import { errorCode } from '../protocol/error-code.ts'
 import { groupProblem } from './group-access.ts'
 

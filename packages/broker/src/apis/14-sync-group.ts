@@ -2,7 +2,7 @@
  *
  *  * 3: static members · 4: flexible · 5: protocol type and name must be there and are compared */
 
-import { type Handler } from '../core/broker-state.ts'
+import type { Handler } from '../core/broker-state.ts'
 import { failedSync } from '../groups/member.ts'
 import { errorCode } from '../protocol/error-code.ts'
 import { groupProblem } from './group-access.ts'

@@ -2,9 +2,9 @@
  *
  *  * 6: a group that is unknown, or speaks the consumer protocol, is 69 with a message */
 
-import { type Handler, type HandlerContext } from '../core/broker-state.ts'
+import type { Handler, HandlerContext } from '../core/broker-state.ts'
 import { noAssignment } from '../groups/member.ts'
-import { type ResponseOf } from '../protocol/apis.ts'
+import type { ResponseOf } from '../protocol/apis.ts'
 import { errorCode } from '../protocol/error-code.ts'
 import { coordinatorProblem } from './group-access.ts'
 import { stateNames } from './group-states.ts'

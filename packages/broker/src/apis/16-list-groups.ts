@@ -1,7 +1,7 @@
 /** ListGroups: 0–5. The groups that this node coordinates. 3: flexible · 4: filter by state · 5: filter by type */
 
-import { type Handler } from '../core/broker-state.ts'
-import { type Group } from '../groups/group-coordinator.ts'
+import type { Handler } from '../core/broker-state.ts'
+import type { Group } from '../groups/group-coordinator.ts'
 import { errorCode } from '../protocol/error-code.ts'
 import { stateNames } from './group-states.ts'
 

@@ -3,7 +3,7 @@
  *
  *  Without SASL, or where nothing can be renewed, it is refused with 34 and the connection lives on. */
 
-import { type Handler } from '../core/broker-state.ts'
+import type { Handler } from '../core/broker-state.ts'
 import { ConnectionClosed } from '../core/connection.ts'
 import { errorCode } from '../protocol/error-code.ts'
 

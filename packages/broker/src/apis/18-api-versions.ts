@@ -7,7 +7,7 @@
  *
  *  A version that is not known is answered in version 0 with code 35; the server sees to that. */
 
-import { type Handler } from '../core/broker-state.ts'
+import type { Handler } from '../core/broker-state.ts'
 import { apiByKey, apiNames, isServed, type ResponseOf, schemas, servedVersions } from '../protocol/apis.ts'
 import { errorCode } from '../protocol/error-code.ts'
 

@@ -2,13 +2,13 @@
  *
  *  Kafka looks at all names first, so two new names of one request may differ in nothing but `.` and `_`. */
 
-import { type Handler, type HandlerContext } from '../core/broker-state.ts'
+import type { Handler, HandlerContext } from '../core/broker-state.ts'
 import { partitionsMax } from '../core/cluster.ts'
 import { randomUuid } from '../core/clock.ts'
 import { configSource } from '../core/dynamic-configs.ts'
 import { checkAssignments } from '../core/replica-placement.ts'
 import { checkTopicConfigs, topicConfigDefinitions } from '../core/topic-configs.ts'
-import { type RequestOf, type ResponseOf } from '../protocol/apis.ts'
+import type { RequestOf, ResponseOf } from '../protocol/apis.ts'
 import { errorCode, Refusal } from '../protocol/error-code.ts'
 
 type Wanted = RequestOf<'CreateTopics'>['topics'][number]

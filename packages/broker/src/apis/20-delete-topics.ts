@@ -1,7 +1,7 @@
 /** DeleteTopics: 1–6. The records and the offsets that groups committed for them are gone. 4: flexible · 5: message · 6: by id */
 
-import { type BrokerState, type Handler } from '../core/broker-state.ts'
-import { type RequestOf, type ResponseOf } from '../protocol/apis.ts'
+import type { BrokerState, Handler } from '../core/broker-state.ts'
+import type { RequestOf, ResponseOf } from '../protocol/apis.ts'
 import { errorCode } from '../protocol/error-code.ts'
 
 type Wanted = RequestOf<'DeleteTopics'>['topics'][number]

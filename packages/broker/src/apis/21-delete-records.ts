@@ -2,10 +2,10 @@
  *
  *  A partition that is named twice counts once, as it was named last. */
 
-import { type Handler, type HandlerContext } from '../core/broker-state.ts'
+import type { Handler, HandlerContext } from '../core/broker-state.ts'
 import { isInternalTopic } from '../core/cluster.ts'
 import { logSettings } from '../log/log-settings.ts'
-import { type ResponseOf } from '../protocol/apis.ts'
+import type { ResponseOf } from '../protocol/apis.ts'
 import { errorCode } from '../protocol/error-code.ts'
 
 const toHighWatermark = -1

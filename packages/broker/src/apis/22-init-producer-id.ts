@@ -3,11 +3,11 @@
  *  * 2: flexible · 3: the producer says who it was, to go on after an error (KIP-360)
  *  * 4: a fenced producer is told 90, not 47 · 5: as 4 (KIP-890) */
 
-import { type Handler } from '../core/broker-state.ts'
-import { type ResponseOf } from '../protocol/apis.ts'
+import type { Handler } from '../core/broker-state.ts'
+import type { ResponseOf } from '../protocol/apis.ts'
 import { errorCode, type ErrorCode } from '../protocol/error-code.ts'
 import { coordinatorProblem, toldFenced } from '../transactions/answers.ts'
-import { type ProducerIdentity } from '../transactions/transaction.ts'
+import type { ProducerIdentity } from '../transactions/transaction.ts'
 import { nobody } from '../transactions/transaction-coordinator.ts'
 
 const fencedVersion = 4

@@ -1,6 +1,6 @@
 /** OffsetForLeaderEpoch: 2–4. Where an epoch ended, so that a client can tell whether the log was cut under it. 4: flexible */
 
-import { type Handler } from '../core/broker-state.ts'
+import type { Handler } from '../core/broker-state.ts'
 import { errorCode } from '../protocol/error-code.ts'
 
 export const offsetForLeaderEpoch: Handler<'OffsetForLeaderEpoch'> = (request, { broker, nodeId }) => ({

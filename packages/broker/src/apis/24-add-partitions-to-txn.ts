@@ -4,8 +4,8 @@
  *
  *  From 4 on only brokers speak it, among themselves: Kafka refuses it to a client without their rights. */
 
-import { type Handler, type HandlerContext } from '../core/broker-state.ts'
-import { type RequestOf } from '../protocol/apis.ts'
+import type { Handler, HandlerContext } from '../core/broker-state.ts'
+import type { RequestOf } from '../protocol/apis.ts'
 import { errorCode, type ErrorCode } from '../protocol/error-code.ts'
 import { coordinatorProblem, toldFenced } from '../transactions/answers.ts'
 

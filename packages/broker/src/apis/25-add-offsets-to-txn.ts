@@ -4,7 +4,7 @@
  *
  *  The name of the group is not looked at: whether it is one is found out by TxnOffsetCommit. */
 
-import { type Handler } from '../core/broker-state.ts'
+import type { Handler } from '../core/broker-state.ts'
 import { errorCode } from '../protocol/error-code.ts'
 import { coordinatorProblem, toldFenced } from '../transactions/answers.ts'
 

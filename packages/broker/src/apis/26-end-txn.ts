@@ -3,7 +3,7 @@
  *  * 2: a fenced producer is told 90, not 47 · 3: flexible · 4: as 3
  *  * 5: every end raises the epoch and tells the producer who it is from now on (KIP-890) */
 
-import { type Handler } from '../core/broker-state.ts'
+import type { Handler } from '../core/broker-state.ts'
 import { errorCode } from '../protocol/error-code.ts'
 import { coordinatorProblem, toldFenced } from '../transactions/answers.ts'
 

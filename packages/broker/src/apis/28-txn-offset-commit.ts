@@ -5,11 +5,11 @@
  *
  *  The node is the group's coordinator; it asks the coordinator of the transaction, wherever that is. */
 
-import { type Handler, type HandlerContext } from '../core/broker-state.ts'
+import type { Handler, HandlerContext } from '../core/broker-state.ts'
 import { commitMetadataLengthMax } from '../core/broker-configs.ts'
 import { existingPartitions, groupProblem } from './group-access.ts'
-import { type KnownGroup } from '../groups/group-coordinator.ts'
-import { type RequestOf } from '../protocol/apis.ts'
+import type { KnownGroup } from '../groups/group-coordinator.ts'
+import type { RequestOf } from '../protocol/apis.ts'
 import { errorCode, type ErrorCode } from '../protocol/error-code.ts'
 
 const abortableVersion = 4

@@ -2,13 +2,13 @@
  *  1: synonyms · 3: types and documentation (of which there is none here) · 4: flexible */
 
 import { brokerConfigDefinitions } from '../core/broker-configs.ts'
-import { type Handler, type HandlerContext } from '../core/broker-state.ts'
+import type { Handler, HandlerContext } from '../core/broker-state.ts'
 import { topicNameProblem } from '../core/cluster.ts'
-import { type ConfigType } from '../core/config-definition.ts'
+import type { ConfigType } from '../core/config-definition.ts'
 import { configSource, type SourcedConfig } from '../core/dynamic-configs.ts'
 import { groupConfigDefinitions } from '../core/group-configs.ts'
 import { topicConfigDefinitions } from '../core/topic-configs.ts'
-import { type RequestOf, type ResponseOf } from '../protocol/apis.ts'
+import type { RequestOf, ResponseOf } from '../protocol/apis.ts'
 import { errorCode, Refusal } from '../protocol/error-code.ts'
 import { resourceType } from './config-changes.ts'
 

@@ -1,7 +1,7 @@
 /** AlterConfigs: 0–2. Replaces all settings of a topic, a group, a broker or all brokers: what is not named falls back to
  *  its default. 2: flexible. Clients should ask for `IncrementalAlterConfigs` (KIP-339). */
 
-import { type Handler } from '../core/broker-state.ts'
+import type { Handler } from '../core/broker-state.ts'
 import { alterAll, checkNoNulls } from './config-changes.ts'
 
 export const alterConfigs: Handler<'AlterConfigs'> = (request, context) => ({

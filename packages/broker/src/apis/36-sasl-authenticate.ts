@@ -4,7 +4,7 @@
  *
  *  After a refusal the connection ends, as Kafka's does; `server/` sees to that. */
 
-import { type Handler } from '../core/broker-state.ts'
+import type { Handler } from '../core/broker-state.ts'
 import { ConnectionClosed } from '../core/connection.ts'
 import { errorCode } from '../protocol/error-code.ts'
 import { noBytes } from '../security/exchange.ts'

@@ -1,8 +1,8 @@
 /** CreatePartitions: 0–3. Makes a topic wider; never narrower. 2: flexible · 3: as 2 */
 
-import { type Handler, type HandlerContext } from '../core/broker-state.ts'
+import type { Handler, HandlerContext } from '../core/broker-state.ts'
 import { partitionsMax } from '../core/cluster.ts'
-import { type RequestOf, type ResponseOf } from '../protocol/apis.ts'
+import type { RequestOf, ResponseOf } from '../protocol/apis.ts'
 import { errorCode, Refusal } from '../protocol/error-code.ts'
 import { checkAssignments } from '../core/replica-placement.ts'
 

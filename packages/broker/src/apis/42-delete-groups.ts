@@ -1,6 +1,6 @@
 /** DeleteGroups: 0–2. Forgets groups without members, and their offsets; others are 68, unknown ones 69. 2: flexible */
 
-import { type Handler } from '../core/broker-state.ts'
+import type { Handler } from '../core/broker-state.ts'
 import { errorCode } from '../protocol/error-code.ts'
 import { coordinatorProblem } from './group-access.ts'
 

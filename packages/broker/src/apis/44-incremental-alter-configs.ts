@@ -1,9 +1,9 @@
 /** IncrementalAlterConfigs: 0–1 (KIP-339). Sets, deletes, appends to and subtracts from single settings; all or none of a
  *  resource. 1: flexible */
 
-import { type Handler } from '../core/broker-state.ts'
+import type { Handler } from '../core/broker-state.ts'
 import { listOf } from '../core/config-definition.ts'
-import { type RequestOf } from '../protocol/apis.ts'
+import type { RequestOf } from '../protocol/apis.ts'
 import { errorCode, Refusal } from '../protocol/error-code.ts'
 import { alterAll, checkNoNulls, type ConfigTarget } from './config-changes.ts'
 

@@ -2,8 +2,8 @@
  *
  *  A group with members of which nobody can know what they want, because they are no consumers, is refused as a whole. */
 
-import { type Handler, type HandlerContext } from '../core/broker-state.ts'
-import { type KnownGroup } from '../groups/group-coordinator.ts'
+import type { Handler, HandlerContext } from '../core/broker-state.ts'
+import type { KnownGroup } from '../groups/group-coordinator.ts'
 import { errorCode, type ErrorCode } from '../protocol/error-code.ts'
 import { groupProblem } from './group-access.ts'
 

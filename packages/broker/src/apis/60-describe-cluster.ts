@@ -2,7 +2,7 @@
  *
  *  No broker is ever fenced here, so asking for fenced ones changes nothing. */
 
-import { type Handler } from '../core/broker-state.ts'
+import type { Handler } from '../core/broker-state.ts'
 import { errorCode } from '../protocol/error-code.ts'
 import { clusterOperations, operationsUnknown } from './authorized-operations.ts'
 

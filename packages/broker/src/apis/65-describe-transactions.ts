@@ -3,8 +3,8 @@
  *  Groups that have joined show as the partitions of `__consumer_offsets` that would hold their offsets in Kafka. */
 
 import { javaHash } from '../core/cluster.ts'
-import { type Handler, type HandlerContext } from '../core/broker-state.ts'
-import { type ResponseOf } from '../protocol/apis.ts'
+import type { Handler, HandlerContext } from '../core/broker-state.ts'
+import type { ResponseOf } from '../protocol/apis.ts'
 import { errorCode, type ErrorCode } from '../protocol/error-code.ts'
 import { coordinatorProblem } from '../transactions/answers.ts'
 

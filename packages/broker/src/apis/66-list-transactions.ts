@@ -2,9 +2,9 @@
  *
  *  * 1: only those that have run for longer than a time · 2, a pattern for ids in the syntax of RE2, is not served */
 
-import { type Handler } from '../core/broker-state.ts'
+import type { Handler } from '../core/broker-state.ts'
 import { errorCode } from '../protocol/error-code.ts'
-import { type TransactionState } from '../transactions/transaction.ts'
+import type { TransactionState } from '../transactions/transaction.ts'
 
 /** `Dead` and `PrepareEpochFence` are names that Kafka knows too; no transaction here is ever seen in them. */
 const knownStates: readonly (TransactionState | 'Dead' | 'PrepareEpochFence')[] = [

@@ -3,7 +3,7 @@
  *
  *  * 1: the member brings its id (KIP-1082), and may subscribe by a regular expression in the syntax of RE2 */
 
-import { type Handler } from '../core/broker-state.ts'
+import type { Handler } from '../core/broker-state.ts'
 import { assignors } from '../groups/assignors.ts'
 import {
   awayEpoch,
@@ -13,7 +13,7 @@ import {
   refusedHeartbeat,
 } from '../groups/consumer-member.ts'
 import { fromWire, toWire } from '../groups/topic-partitions.ts'
-import { type RequestOf, type ResponseOf } from '../protocol/apis.ts'
+import type { RequestOf, ResponseOf } from '../protocol/apis.ts'
 import { errorCode } from '../protocol/error-code.ts'
 import { coordinatorProblem } from './group-access.ts'
 

@@ -1,11 +1,11 @@
 /** ConsumerGroupDescribe: 0–1 (KIP-848). Groups of the consumer protocol with what each member has and is to have; others
  *  are 69. 1: whether a member speaks the consumer protocol, which all members here do */
 
-import { type Handler, type HandlerContext } from '../core/broker-state.ts'
-import { type ConsumerGroup } from '../groups/consumer-group.ts'
-import { type ConsumerMember } from '../groups/consumer-member.ts'
+import type { Handler, HandlerContext } from '../core/broker-state.ts'
+import type { ConsumerGroup } from '../groups/consumer-group.ts'
+import type { ConsumerMember } from '../groups/consumer-member.ts'
 import { joined, toWire, type TopicPartitions } from '../groups/topic-partitions.ts'
-import { type ResponseOf } from '../protocol/apis.ts'
+import type { ResponseOf } from '../protocol/apis.ts'
 import { errorCode } from '../protocol/error-code.ts'
 import { groupProblem } from './group-access.ts'
 import { stateNames } from './group-states.ts'

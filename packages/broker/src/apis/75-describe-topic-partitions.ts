@@ -1,8 +1,8 @@
 /** DescribeTopicPartitions: 0 (KIP-966). Topics by name, in pages: so many partitions, then a cursor that says where to go on. */
 
-import { type Handler } from '../core/broker-state.ts'
+import type { Handler } from '../core/broker-state.ts'
 import { type Cluster, isInternalTopic, type Topic, topicNameProblem } from '../core/cluster.ts'
-import { type RequestOf, type ResponseOf } from '../protocol/apis.ts'
+import type { RequestOf, ResponseOf } from '../protocol/apis.ts'
 import { errorCode } from '../protocol/error-code.ts'
 import { operationsUnknown, topicOperations } from './authorized-operations.ts'
 import { viewPartition } from './partition-view.ts'

@@ -1,10 +1,10 @@
 /** What AlterConfigs and IncrementalAlterConfigs have in common: which resources can be changed, and what Kafka refuses
  *  before and after it looks at single settings. How the new settings follow from the old ones is up to the two. */
 
-import { type HandlerContext } from '../core/broker-state.ts'
+import type { HandlerContext } from '../core/broker-state.ts'
 import { brokerConfigDefinitions, checkBrokerConfig } from '../core/broker-configs.ts'
 import { topicNameProblem } from '../core/cluster.ts'
-import { type ConfigType } from '../core/config-definition.ts'
+import type { ConfigType } from '../core/config-definition.ts'
 import { checkGroupConfigs, groupConfigDefinitions } from '../core/group-configs.ts'
 import { checkTopicConfigs, topicConfigDefinitions } from '../core/topic-configs.ts'
 import { errorCode, Refusal } from '../protocol/error-code.ts'

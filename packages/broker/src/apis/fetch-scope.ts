@@ -5,10 +5,10 @@
  *      any        −1           no session; a session named by id is closed
  *      id         n            go on with the session: apply changes, read everything in it; close it if nothing is left */
 
-import { type HandlerContext } from '../core/broker-state.ts'
-import { type FetchSession, type SessionPartition } from '../core/fetch-sessions.ts'
-import { type RequestOf } from '../protocol/apis.ts'
-import { type ErrorCode } from '../protocol/error-code.ts'
+import type { HandlerContext } from '../core/broker-state.ts'
+import type { FetchSession, SessionPartition } from '../core/fetch-sessions.ts'
+import type { RequestOf } from '../protocol/apis.ts'
+import type { ErrorCode } from '../protocol/error-code.ts'
 
 const openingEpoch = 0
 const finalEpoch = -1

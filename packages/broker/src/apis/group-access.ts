@@ -1,8 +1,8 @@
 /** What group requests are checked for before their group is looked at, and what a group must know of them. */
 
-import { type HandlerContext } from '../core/broker-state.ts'
-import { type Cluster } from '../core/cluster.ts'
-import { type TopicPartitions } from '../groups/topic-partitions.ts'
+import type { HandlerContext } from '../core/broker-state.ts'
+import type { Cluster } from '../core/cluster.ts'
+import type { TopicPartitions } from '../groups/topic-partitions.ts'
 import { errorCode, type ErrorCode } from '../protocol/error-code.ts'
 
 /** Why this node may not answer for the group, or not yet; 0 if it may. */

@@ -1,6 +1,6 @@
 /** The names of group states on the wire. */
 
-import { type GroupState } from '../core/group-view.ts'
+import type { GroupState } from '../core/group-view.ts'
 
 export const stateNames: Readonly<Record<GroupState, string>> = {
   empty: 'Empty',

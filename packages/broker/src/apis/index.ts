@@ -1,7 +1,7 @@
 /** One handler per served API. The mapped type makes a missing or a surplus one a compile error. */
 
-import { type Handler } from '../core/broker-state.ts'
-import { type ApiName } from '../protocol/apis.ts'
+import type { Handler } from '../core/broker-state.ts'
+import type { ApiName } from '../protocol/apis.ts'
 import { produce } from './00-produce.ts'
 import { fetch } from './01-fetch.ts'
 import { listOffsets } from './02-list-offsets.ts'

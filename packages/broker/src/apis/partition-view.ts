@@ -1,6 +1,6 @@
 /** A partition as Metadata and DescribeTopicPartitions show it. */
 
-import { type Cluster, type Partition } from '../core/cluster.ts'
+import type { Cluster, Partition } from '../core/cluster.ts'
 import { errorCode } from '../protocol/error-code.ts'
 
 export type PartitionView = {

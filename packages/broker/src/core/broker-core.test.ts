@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 
 import { encodeBatch } from '../log/record-batch.ts'
-import { type NewRecord } from '../log/records.ts'
-import { type DecodedResponse, type GivenRequest } from '../protocol/apis.ts'
+import type { NewRecord } from '../log/records.ts'
+import type { DecodedResponse, GivenRequest } from '../protocol/apis.ts'
 import { errorCode } from '../protocol/error-code.ts'
 import { VirtualClock } from '../testing/virtual-clock.ts'
 import { BrokerCore } from './broker-core.ts'

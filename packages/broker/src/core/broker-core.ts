@@ -6,11 +6,11 @@
 import { handlers } from '../apis/index.ts'
 import { errorAnswer } from '../faults/error-answers.ts'
 import { type FaultContext, type FaultDecision, Intercepts, noVerdict } from '../faults/intercepts.ts'
-import { type ConsumerGroupSettings } from '../groups/consumer-settings.ts'
-import { type CommittedPartition } from '../groups/offsets.ts'
+import type { ConsumerGroupSettings } from '../groups/consumer-settings.ts'
+import type { CommittedPartition } from '../groups/offsets.ts'
 import { logSettings } from '../log/log-settings.ts'
 import { encodeBatch } from '../log/record-batch.ts'
-import { type NewRecord, type StoredRecord } from '../log/records.ts'
+import type { NewRecord, StoredRecord } from '../log/records.ts'
 import {
   type ApiName,
   apiNames,
@@ -21,17 +21,17 @@ import {
   type RequestOf,
   servedVersions,
 } from '../protocol/apis.ts'
-import { type BrokerState, type HandlerContext } from './broker-state.ts'
+import type { BrokerState, HandlerContext } from './broker-state.ts'
 import { errorCode } from '../protocol/error-code.ts'
 import { SaslSession } from '../security/sasl-session.ts'
 import { resolveSasl, type SaslOptions } from '../security/sasl-settings.ts'
 import { transactionPorts } from '../transactions/ports.ts'
 import { TransactionCoordinator } from '../transactions/transaction-coordinator.ts'
 import { staticConfigsOf } from './broker-configs.ts'
-import { type BrokerClock } from './clock.ts'
+import type { BrokerClock } from './clock.ts'
 import { type BrokerNode, Cluster, type Partition, type Topic, type TopicSpec } from './cluster.ts'
 import { ConnectionClosed, CoreConnection } from './connection.ts'
-import { type BrokerEvent, type HistoryChange, type HistoryEntry } from './events.ts'
+import type { BrokerEvent, HistoryChange, HistoryEntry } from './events.ts'
 import { DynamicConfigs } from './dynamic-configs.ts'
 import { FetchSessions } from './fetch-sessions.ts'
 import { newGroupCoordinator } from './group-surroundings.ts'

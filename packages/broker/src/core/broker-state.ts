@@ -1,14 +1,14 @@
 /** The state that API handlers work on, and the context in which one request is handled. One event loop owns it all. */
 
-import { type ApiName, type RequestOf, type ResponseOf } from '../protocol/apis.ts'
-import { type GroupCoordinator } from '../groups/group-coordinator.ts'
-import { type SaslSettings } from '../security/sasl-settings.ts'
-import { type TransactionCoordinator } from '../transactions/transaction-coordinator.ts'
-import { type BrokerClock } from './clock.ts'
-import { type Cluster } from './cluster.ts'
-import { type CoreConnection } from './connection.ts'
-import { type BrokerEvent } from './events.ts'
-import { type FetchSessions } from './fetch-sessions.ts'
+import type { ApiName, RequestOf, ResponseOf } from '../protocol/apis.ts'
+import type { GroupCoordinator } from '../groups/group-coordinator.ts'
+import type { SaslSettings } from '../security/sasl-settings.ts'
+import type { TransactionCoordinator } from '../transactions/transaction-coordinator.ts'
+import type { BrokerClock } from './clock.ts'
+import type { Cluster } from './cluster.ts'
+import type { CoreConnection } from './connection.ts'
+import type { BrokerEvent } from './events.ts'
+import type { FetchSessions } from './fetch-sessions.ts'
 
 export type BrokerSettings = {
   readonly autoCreateTopics: boolean

@@ -1,7 +1,7 @@
 /** One client connection as the core sees it: its identity, its SASL session, and the rule that a connection serves one
  *  request at a time, so that a long poll holds up whatever comes after it. */
 
-import { type SaslSession } from '../security/sasl-session.ts'
+import type { SaslSession } from '../security/sasl-session.ts'
 
 /** The connection ended before the answer: it was cut, or a fault closed it. */
 export class ConnectionClosed extends Error {

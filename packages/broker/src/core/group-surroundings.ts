@@ -2,10 +2,10 @@
 
 import { consumerGroupSettings } from '../groups/consumer-settings.ts'
 import { GroupCoordinator } from '../groups/group-coordinator.ts'
-import { type BrokerClock } from './clock.ts'
-import { type Cluster } from './cluster.ts'
-import { type DynamicConfigs } from './dynamic-configs.ts'
-import { type BrokerEvent } from './events.ts'
+import type { BrokerClock } from './clock.ts'
+import type { Cluster } from './cluster.ts'
+import type { DynamicConfigs } from './dynamic-configs.ts'
+import type { BrokerEvent } from './events.ts'
 
 export type GroupSurroundings = {
   readonly clock: BrokerClock

@@ -1,9 +1,9 @@
 /** What a test sees of a group. */
 
-import { type ClassicGroupState } from '../groups/commands.ts'
-import { type ConsumerGroup, type ConsumerGroupState } from '../groups/consumer-group.ts'
+import type { ClassicGroupState } from '../groups/commands.ts'
+import type { ConsumerGroup, ConsumerGroupState } from '../groups/consumer-group.ts'
 import { assignedPartitions, encodeAssignment } from '../groups/embedded-protocol.ts'
-import { type Group } from '../groups/group-coordinator.ts'
+import type { Group } from '../groups/group-coordinator.ts'
 
 export type GroupState = ClassicGroupState | ConsumerGroupState
 

@@ -1,7 +1,7 @@
 /** The newest requests with their answers, and the changes of state between them, in the order in which they took effect.
  *  Bounded twice, by entries and by the record bytes that they keep alive. */
 
-import { type BrokerEvent, type HistoryChange, type HistoryEntry } from './events.ts'
+import type { BrokerEvent, HistoryChange, HistoryEntry } from './events.ts'
 import { historyBytesMax, historyEntriesMax } from './limits.ts'
 
 export class History {

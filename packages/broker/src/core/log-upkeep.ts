@@ -3,9 +3,9 @@
  *  Kafka compacts in the background, at a moment that nobody can name; here it happens when it is asked for. */
 
 import { logSettings, type LogSettings } from '../log/log-settings.ts'
-import { type BrokerClock, type BrokerTimer } from './clock.ts'
-import { type Cluster, type Partition, type Topic } from './cluster.ts'
-import { type BrokerEvent } from './events.ts'
+import type { BrokerClock, BrokerTimer } from './clock.ts'
+import type { Cluster, Partition, Topic } from './cluster.ts'
+import type { BrokerEvent } from './events.ts'
 
 /** `log.initial.task.delay.ms` and `log.retention.check.interval.ms`. */
 const firstCheckAfterMs = 30_000

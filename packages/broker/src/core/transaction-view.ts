@@ -1,8 +1,8 @@
 /** What a test sees of a transactional id. */
 
-import { type GroupCoordinator } from '../groups/group-coordinator.ts'
-import { type TransactionPartition, type TransactionState } from '../transactions/transaction.ts'
-import { type KnownTransaction } from '../transactions/transaction-coordinator.ts'
+import type { GroupCoordinator } from '../groups/group-coordinator.ts'
+import type { TransactionPartition, TransactionState } from '../transactions/transaction.ts'
+import type { KnownTransaction } from '../transactions/transaction-coordinator.ts'
 
 export type TransactionView = {
   readonly transactionalId: string

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { encodeBatch } from '../log/record-batch.ts'
 import { VirtualClock } from '../testing/virtual-clock.ts'
 import { BrokerCore } from './broker-core.ts'
-import { type BrokerEvent } from './events.ts'
+import type { BrokerEvent } from './events.ts'
 
 let clock: VirtualClock
 let core: BrokerCore

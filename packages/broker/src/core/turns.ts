@@ -1,10 +1,10 @@
 /** Notices what no handler tells: after each turn of the broker (a request, a timer, a call of a test) it compares groups and
  *  topics with how they were, and tells the difference as events. So nobody who waits for a state has to poll for it. */
 
-import { type ApiName } from '../protocol/apis.ts'
-import { type BrokerClock } from './clock.ts'
-import { type BrokerEvent } from './events.ts'
-import { type GroupView } from './group-view.ts'
+import type { ApiName } from '../protocol/apis.ts'
+import type { BrokerClock } from './clock.ts'
+import type { BrokerEvent } from './events.ts'
+import type { GroupView } from './group-view.ts'
 
 /** A clock whose timers are turns of the broker. */
 export function turningClock(clock: BrokerClock, afterTurn: () => void): BrokerClock {

@@ -4,12 +4,12 @@
  *  Only what a client must survive anyway: errors that Kafka calls retriable, answers that come late or not at all,
  *  connections that end. */
 
-import { type BrokerCore } from '../core/broker-core.ts'
-import { type BrokerClock } from '../core/clock.ts'
+import type { BrokerCore } from '../core/broker-core.ts'
+import type { BrokerClock } from '../core/clock.ts'
 import { type ApiName, apiNames } from '../protocol/apis.ts'
 import { type ErrorName, errorNumbers } from './error-names.ts'
 import { expectApi, expectMs, expectOption, expectOptions, expectWhole, refuseArgument } from './expectations.ts'
-import { type FaultContext, type FaultDecision } from './intercepts.ts'
+import type { FaultContext, FaultDecision } from './intercepts.ts'
 
 export type ChaosKind = 'error' | 'delay' | 'dropBeforeApply' | 'dropAfterApply'
 

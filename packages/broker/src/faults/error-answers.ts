@@ -6,8 +6,8 @@
 
 import { fetchScope } from '../apis/fetch-scope.ts'
 import { metadata } from '../apis/03-metadata.ts'
-import { type HandlerContext } from '../core/broker-state.ts'
-import { type CoreConnection } from '../core/connection.ts'
+import type { HandlerContext } from '../core/broker-state.ts'
+import type { CoreConnection } from '../core/connection.ts'
 import { type ApiName, type RequestOf, type ResponseOf, schemas } from '../protocol/apis.ts'
 import { type Fields, parseSpec } from '../protocol/schema.ts'
 

@@ -4,7 +4,7 @@
 import { inspect } from 'node:util'
 
 import { BrokerError } from '../broker-error.ts'
-import { type BrokerCore } from '../core/broker-core.ts'
+import type { BrokerCore } from '../core/broker-core.ts'
 import { type ApiName, apiNames } from '../protocol/apis.ts'
 import { errorNameOf, type ErrorName, errorNumbers } from './error-names.ts'
 

@@ -2,10 +2,10 @@
 
 import { fileURLToPath } from 'node:url'
 
-import { type BrokerCore } from '../core/broker-core.ts'
-import { type ApiName, type RequestOf } from '../protocol/apis.ts'
+import type { BrokerCore } from '../core/broker-core.ts'
+import type { ApiName, RequestOf } from '../protocol/apis.ts'
 import { expectFunction, expectName, expectNode, expectWhole } from './expectations.ts'
-import { type FaultContext } from './intercepts.ts'
+import type { FaultContext } from './intercepts.ts'
 
 /** Whom a fault is meant for. A request must fit all that is given. */
 export type FaultScope<A extends ApiName = ApiName> = {

@@ -3,11 +3,11 @@
  *  A fault that nobody ran into is a test that proves nothing, so `EmbeddedKafka.stop` asks for those. */
 
 import { BrokerError } from '../broker-error.ts'
-import { type BrokerCore } from '../core/broker-core.ts'
-import { type BrokerClock } from '../core/clock.ts'
+import type { BrokerCore } from '../core/broker-core.ts'
+import type { BrokerClock } from '../core/clock.ts'
 import { type ApiName, apiNames, type RequestOf } from '../protocol/apis.ts'
 import { withError } from './error-answers.ts'
-import { type ErrorName } from './error-names.ts'
+import type { ErrorName } from './error-names.ts'
 import {
   expectApi,
   expectErrorCode,
@@ -21,7 +21,7 @@ import {
 } from './expectations.ts'
 import { type Fault, type FaultScope, scopeOptions, SetFault } from './fault.ts'
 import { type Gate, HoldingGate } from './gate.ts'
-import { type FaultContext, type FaultDecision } from './intercepts.ts'
+import type { FaultContext, FaultDecision } from './intercepts.ts'
 
 /** `beforeApply`: the connection is cut, nothing was applied · `afterApply`: it is applied, then the connection is cut
  *  without an answer · `never`: nothing is applied and there is never an answer; the connection is mute from then on. */

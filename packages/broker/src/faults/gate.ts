@@ -1,10 +1,10 @@
 /** A gate in front of an API: requests stop at it until the test opens it. It makes one order of events out of many. */
 
 import { BrokerError } from '../broker-error.ts'
-import { type BrokerClock } from '../core/clock.ts'
-import { type ApiName, type RequestOf } from '../protocol/apis.ts'
-import { type Fault, type SetFault } from './fault.ts'
-import { type FaultContext } from './intercepts.ts'
+import type { BrokerClock } from '../core/clock.ts'
+import type { ApiName, RequestOf } from '../protocol/apis.ts'
+import type { Fault, SetFault } from './fault.ts'
+import type { FaultContext } from './intercepts.ts'
 
 export type HeldRequest<A extends ApiName = ApiName> = FaultContext & { readonly request: RequestOf<A> }
 

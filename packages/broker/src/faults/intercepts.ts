@@ -1,7 +1,7 @@
 /** The one fault primitive: a function that sees a request before its handler does and may take its place. Every other fault
  *  is made of it; who a fault is meant for, and how often, is decided in `fault.ts`. */
 
-import { type ApiName } from '../protocol/apis.ts'
+import type { ApiName } from '../protocol/apis.ts'
 
 export type FaultContext = { readonly nodeId: number; readonly clientId: string; readonly version: number }
 

@@ -6,11 +6,11 @@
  *  * the markers of a transaction come after its end was answered; until then it is ending
  *  * every answer takes a moment, drawn from the clock's chance */
 
-import { type BrokerCore } from '../core/broker-core.ts'
-import { type BrokerClock } from '../core/clock.ts'
+import type { BrokerCore } from '../core/broker-core.ts'
+import type { BrokerClock } from '../core/clock.ts'
 import { apiNames, type RequestOf, type ResponseOf } from '../protocol/apis.ts'
 import { errorNumbers } from './error-names.ts'
-import { type FaultContext } from './intercepts.ts'
+import type { FaultContext } from './intercepts.ts'
 
 /** Kafka's default of `group.initial.rebalance.delay.ms`. */
 export const realisticRebalanceDelayMs = 3_000

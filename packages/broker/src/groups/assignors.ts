@@ -1,7 +1,7 @@
 /** Who should have which partition: the two assignors that Kafka has on the server (KIP-848), pure functions of members,
  *  their subscriptions and what they were meant to have before. */
 
-import { type TopicPartitions } from './topic-partitions.ts'
+import type { TopicPartitions } from './topic-partitions.ts'
 
 export type AssignedMember = {
   readonly memberId: string

@@ -3,8 +3,8 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { errorCode } from '../protocol/error-code.ts'
 import { VirtualClock } from '../testing/virtual-clock.ts'
 import { ClassicGroup } from './classic-group.ts'
-import { type JoinCommand } from './commands.ts'
-import { type JoinAnswer, type SyncAnswer } from './member.ts'
+import type { JoinCommand } from './commands.ts'
+import type { JoinAnswer, SyncAnswer } from './member.ts'
 
 let clock: VirtualClock
 let group: ClassicGroup

@@ -8,7 +8,7 @@
  *  `preparing` waits for every member to join again, `completing` for the leader to hand out the assignment. Members
  *  and their sessions belong to this file; offsets belong to `offsets.ts`, which asks it whether a commit is allowed. */
 
-import { type BrokerTimer } from '../core/clock.ts'
+import type { BrokerTimer } from '../core/clock.ts'
 import { errorCode, type ErrorCode } from '../protocol/error-code.ts'
 import {
   answerJoin,
@@ -25,13 +25,7 @@ import {
   updateMember,
   waitForJoin,
 } from './member.ts'
-import {
-  type ClassicGroupState,
-  type GroupOptions,
-  type JoinCommand,
-  type MemberStamp,
-  type SyncCommand,
-} from './commands.ts'
+import type { ClassicGroupState, GroupOptions, JoinCommand, MemberStamp, SyncCommand } from './commands.ts'
 import { JoinWait } from './join-wait.ts'
 import { PendingJoins } from './pending-joins.ts'
 import { Roster } from './roster.ts'

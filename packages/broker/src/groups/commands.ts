@@ -1,9 +1,9 @@
 /** What members ask of a classic group, free of the versions of the protocol, what it needs from its surroundings, and the
  *  states that it can be in. */
 
-import { type BrokerClock } from '../core/clock.ts'
-import { type ClassicGroup } from './classic-group.ts'
-import { type MemberProtocol } from './member.ts'
+import type { BrokerClock } from '../core/clock.ts'
+import type { ClassicGroup } from './classic-group.ts'
+import type { MemberProtocol } from './member.ts'
 
 export type ClassicGroupState = 'empty' | 'preparing' | 'completing' | 'stable' | 'dead'
 

@@ -5,7 +5,7 @@ import { errorCode } from '../protocol/error-code.ts'
 import { VirtualClock } from '../testing/virtual-clock.ts'
 import { ConsumerGroup } from './consumer-group.ts'
 import { awayEpoch, type HeartbeatAnswer, joiningEpoch, leavingEpoch } from './consumer-member.ts'
-import { type GroupTopic } from './subscriptions.ts'
+import type { GroupTopic } from './subscriptions.ts'
 import { has, noPartitions, type TopicPartitions } from './topic-partitions.ts'
 
 const sessionTimeoutMs = 6_000

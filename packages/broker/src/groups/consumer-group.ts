@@ -8,10 +8,10 @@
  *  member follows in its own heartbeats (`reconciliation.ts`). Who gets what is decided in `assignors.ts`, which topics
  *  are wanted in `subscriptions.ts`. Members that speak the classic protocol are not let in. */
 
-import { type BrokerClock, type BrokerTimer } from '../core/clock.ts'
+import type { BrokerClock, BrokerTimer } from '../core/clock.ts'
 import { errorCode, type ErrorCode } from '../protocol/error-code.ts'
 import { assignors } from './assignors.ts'
-import { type MemberStamp } from './commands.ts'
+import type { MemberStamp } from './commands.ts'
 import {
   awayEpoch,
   type ConsumerMember,
@@ -28,7 +28,7 @@ import {
   type Refused,
   updatedMember,
 } from './consumer-member.ts'
-import { type ConsumerGroupSettings } from './consumer-settings.ts'
+import type { ConsumerGroupSettings } from './consumer-settings.ts'
 import { reconcile } from './reconciliation.ts'
 import { type GroupTopic, Subscriptions } from './subscriptions.ts'
 import { areEqual, noPartitions, type TopicPartitions } from './topic-partitions.ts'

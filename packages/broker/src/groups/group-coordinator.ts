@@ -8,14 +8,14 @@
 import { type BrokerClock, randomUuid } from '../core/clock.ts'
 import { errorCode, type ErrorCode } from '../protocol/error-code.ts'
 import { ClassicGroup } from './classic-group.ts'
-import { type MemberStamp } from './commands.ts'
+import type { MemberStamp } from './commands.ts'
 import { ConsumerGroup } from './consumer-group.ts'
 import { type HeartbeatAnswer, type HeartbeatCommand, joiningEpoch, refusedHeartbeat } from './consumer-member.ts'
-import { type ConsumerGroupSettings } from './consumer-settings.ts'
+import type { ConsumerGroupSettings } from './consumer-settings.ts'
 import { GroupOffsets } from './offsets.ts'
 import { Retention, type RetentionSettings } from './retention.ts'
-import { type GroupTopic } from './subscriptions.ts'
-import { type TopicPartitions } from './topic-partitions.ts'
+import type { GroupTopic } from './subscriptions.ts'
+import type { TopicPartitions } from './topic-partitions.ts'
 
 export type Group = ClassicGroup | ConsumerGroup
 

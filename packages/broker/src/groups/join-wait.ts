@@ -1,7 +1,7 @@
 /** How long a classic group waits for its members to join. The first members of an empty group gather: there a full house
  *  does not end the wait, and everybody who comes may prolong it. */
 
-import { type BrokerClock, type BrokerTimer } from '../core/clock.ts'
+import type { BrokerClock, BrokerTimer } from '../core/clock.ts'
 
 export class JoinWait {
   readonly #clock: BrokerClock

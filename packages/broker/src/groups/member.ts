@@ -1,8 +1,8 @@
 /** One member of a classic group, and what the coordinator owes it: an answer to a join, to a sync, and a session. */
 
-import { type BrokerTimer } from '../core/clock.ts'
+import type { BrokerTimer } from '../core/clock.ts'
 import { errorCode, type ErrorCode } from '../protocol/error-code.ts'
-import { type JoinCommand } from './commands.ts'
+import type { JoinCommand } from './commands.ts'
 
 export type MemberProtocol = { readonly name: string; readonly metadata: Buffer }
 

@@ -1,7 +1,7 @@
 /** The ids that were handed out with MEMBER_ID_REQUIRED and whose owners have not come back yet (KIP-394). A group waits for
  *  them, but not longer than their sessions would last. */
 
-import { type BrokerClock, type BrokerTimer } from '../core/clock.ts'
+import type { BrokerClock, BrokerTimer } from '../core/clock.ts'
 
 export class PendingJoins {
   readonly #clock: BrokerClock

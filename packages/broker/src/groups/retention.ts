@@ -2,8 +2,8 @@
  *  apart; here nothing happens at these times, but whoever asks for a group later finds what the latest look has left. So
  *  no timer is needed that would keep a clock from coming to rest. */
 
-import { type BrokerClock } from '../core/clock.ts'
-import { type KnownGroup } from './group-coordinator.ts'
+import type { BrokerClock } from '../core/clock.ts'
+import type { KnownGroup } from './group-coordinator.ts'
 
 export type RetentionSettings = { readonly retentionMs: number; readonly checkIntervalMs: number }
 

@@ -2,7 +2,7 @@
  *  and starts nothing: timers and answers belong to `classic-group.ts`. */
 
 import { errorCode, type ErrorCode } from '../protocol/error-code.ts'
-import { type ClassicGroupState } from './commands.ts'
+import type { ClassicGroupState } from './commands.ts'
 import { subscribedTopics } from './embedded-protocol.ts'
 import { type JoinAnswer, type Member, noAssignment, selectProtocol, speaks } from './member.ts'
 

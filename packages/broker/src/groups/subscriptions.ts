@@ -1,8 +1,8 @@
 /** Which topics the members of a consumer group want, by name or by regular expression, and whether these topics changed
  *  since it was last asked: a new topic, more partitions, or the same name with another id all ask for a new assignment. */
 
-import { type ConsumerMember } from './consumer-member.ts'
-import { type PartitionCounts } from './assignors.ts'
+import type { ConsumerMember } from './consumer-member.ts'
+import type { PartitionCounts } from './assignors.ts'
 import { topicMatcher } from './topic-regex.ts'
 
 /** As much of a topic as a group must know. */

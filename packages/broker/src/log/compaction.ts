@@ -6,7 +6,7 @@
  *  which sequence comes next. */
 
 import { recordsOf } from './record-batch.ts'
-import { type StoredRecord } from './records.ts'
+import type { StoredRecord } from './records.ts'
 import { type StoredBatch, withRecords } from './stored-batch.ts'
 
 export type CompactionTerms = {

@@ -1,6 +1,6 @@
 /** What of a topic's configuration a log obeys, as numbers and yes or no. The names and defaults are `topic-configs.ts`. */
 
-import { type BatchRules } from './batch-rules.ts'
+import type { BatchRules } from './batch-rules.ts'
 import { numberOfCodec } from './compression.ts'
 
 export type LogSettings = BatchRules & {

@@ -7,7 +7,7 @@ import { type LogSettings, logSettings } from './log-settings.ts'
 import { crc32c } from './crc32c.ts'
 import { type Marker, PartitionLog, type ReadLimits } from './partition-log.ts'
 import { type BatchOptions, encodeBatch, hasValidChecksum, readBatchHeader, withCodec } from './record-batch.ts'
-import { type NewRecord } from './records.ts'
+import type { NewRecord } from './records.ts'
 
 const nowMs = 1_700_000_000_000
 const rules: LogSettings = {

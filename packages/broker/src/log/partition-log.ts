@@ -6,7 +6,7 @@
 import { errorCode, Refusal } from '../protocol/error-code.ts'
 import { batchOf, type CheckedBatch, checkBatch, LogRefusal } from './batch-rules.ts'
 import { compacted } from './compaction.ts'
-import { type LogSettings } from './log-settings.ts'
+import type { LogSettings } from './log-settings.ts'
 import { ProducerStates } from './producer-state.ts'
 import {
   type BatchHeader,
@@ -18,7 +18,7 @@ import {
   stampTime,
   withCodec,
 } from './record-batch.ts'
-import { type StoredRecord } from './records.ts'
+import type { StoredRecord } from './records.ts'
 import { retainedFrom } from './retention.ts'
 import { type SegmentCut, SegmentCutter } from './segments.ts'
 import { type StoredBatch, withRecords } from './stored-batch.ts'

@@ -6,7 +6,7 @@
 
 import { errorCode } from '../protocol/error-code.ts'
 import { LogRefusal } from './batch-rules.ts'
-import { type BatchHeader } from './record-batch.ts'
+import type { BatchHeader } from './record-batch.ts'
 
 /** Kafka's `NUM_BATCHES_TO_RETAIN`, which is also the most requests an idempotent producer may have in flight. */
 const batchesRemembered = 5

@@ -1,7 +1,7 @@
 /** The records inside a batch: how they are written, read and looked over. Timestamps and offsets travel as distances from
  *  those of their batch. */
 
-import { type BatchHeader } from './record-batch.ts'
+import type { BatchHeader } from './record-batch.ts'
 
 export type RecordHeader = { readonly key: string; readonly value: Buffer | null }
 

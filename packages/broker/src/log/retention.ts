@@ -1,8 +1,8 @@
 /** Decides which records are too old or too many. As in Kafka whole segments go, from the oldest on: by time as soon as the
  *  newest record in them is too old, by size as soon as the log without them still has `retention.bytes`. */
 
-import { type LogSettings } from './log-settings.ts'
-import { type StoredBatch } from './stored-batch.ts'
+import type { LogSettings } from './log-settings.ts'
+import type { StoredBatch } from './stored-batch.ts'
 
 type Segment = { readonly number: number; endOffset: number; sizeBytes: number; newestMs: number }
 

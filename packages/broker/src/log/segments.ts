@@ -3,8 +3,8 @@
  *
  *  As in Kafka time counts by what records say: a segment ends when a batch is more than `segment.ms` newer than the first. */
 
-import { type LogSettings } from './log-settings.ts'
-import { type BatchHeader } from './record-batch.ts'
+import type { LogSettings } from './log-settings.ts'
+import type { BatchHeader } from './record-batch.ts'
 
 /** What decides where a segment ends: the settings of the topic, and the time. */
 export type SegmentCut = { readonly settings: LogSettings; readonly nowMs: number }

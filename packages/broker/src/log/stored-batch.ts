@@ -1,7 +1,7 @@
 /** A batch in the log, and the same batch with records taken out of it. */
 
 import { type BatchHeader, encodeBatch, readBatchHeader, stampBatch, stampTime } from './record-batch.ts'
-import { type StoredRecord } from './records.ts'
+import type { StoredRecord } from './records.ts'
 
 export type StoredBatch = {
   readonly bytes: Buffer

@@ -1,7 +1,7 @@
 /** The table of everything that is served: API names, keys, versions, and the types and codecs of their messages. */
 
 import { compileMessage, type MessageCodec } from './codec.ts'
-import { type ApiSchema, type Decoded, type Given, type Loose } from './schema.ts'
+import type { ApiSchema, Decoded, Given, Loose } from './schema.ts'
 import { adminSchemas } from './schemas/admin.ts'
 import { clusterSchemas } from './schemas/cluster.ts'
 import { consumerGroupSchemas } from './schemas/consumer-groups.ts'

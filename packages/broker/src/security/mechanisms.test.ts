@@ -3,7 +3,7 @@ import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
 
 import { VirtualClock } from '../testing/virtual-clock.ts'
-import { type Exchange, type Step } from './exchange.ts'
+import type { Exchange, Step } from './exchange.ts'
 import { oauthBearerExchange } from './oauth-bearer.ts'
 import { plainExchange } from './plain.ts'
 import { SaslUsers, type ScramHash } from './sasl-users.ts'

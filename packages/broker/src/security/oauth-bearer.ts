@@ -2,7 +2,7 @@
  *  signature is ever checked, so this lets in whoever says a name. A token that is not legal is told by an error in JSON;
  *  the client answers with one byte, and only then the authentication has failed. */
 
-import { type BrokerClock } from '../core/clock.ts'
+import type { BrokerClock } from '../core/clock.ts'
 import { type Exchange, noBytes, type Step } from './exchange.ts'
 
 const invalidToken = '{"status":"invalid_token"}'

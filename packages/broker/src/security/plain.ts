@@ -2,7 +2,7 @@
  *  as Kafka 4.3 words them, because clients show them. */
 
 import { type Exchange, noBytes, type Step } from './exchange.ts'
-import { type SaslUsers } from './sasl-users.ts'
+import type { SaslUsers } from './sasl-users.ts'
 
 const partsOfToken = 3
 

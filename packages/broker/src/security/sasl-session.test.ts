@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 
 import { VirtualClock } from '../testing/virtual-clock.ts'
-import { type MechanismName } from './exchange.ts'
+import type { MechanismName } from './exchange.ts'
 import { SaslSession, type TokenOutcome } from './sasl-session.ts'
 import { resolveSasl, type SaslOptions } from './sasl-settings.ts'
 

@@ -8,12 +8,12 @@
  *
  *  Whatever does not fit ends in `failed`, which ends the connection. */
 
-import { type BrokerClock } from '../core/clock.ts'
-import { type ApiName } from '../protocol/apis.ts'
-import { type Exchange, type MechanismName, type Step } from './exchange.ts'
+import type { BrokerClock } from '../core/clock.ts'
+import type { ApiName } from '../protocol/apis.ts'
+import type { Exchange, MechanismName, Step } from './exchange.ts'
 import { oauthBearerExchange } from './oauth-bearer.ts'
 import { plainExchange } from './plain.ts'
-import { type SaslSettings } from './sasl-settings.ts'
+import type { SaslSettings } from './sasl-settings.ts'
 import { scramExchange } from './scram.ts'
 
 type Identity = { readonly mechanism: MechanismName; readonly principal: string }

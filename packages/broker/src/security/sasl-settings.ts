@@ -1,6 +1,6 @@
 /** What users write to demand SASL, and the settings that follow from it. */
 
-import { type BrokerClock } from '../core/clock.ts'
+import type { BrokerClock } from '../core/clock.ts'
 import { type MechanismName, mechanismNames } from './exchange.ts'
 import { SaslUsers } from './sasl-users.ts'
 

@@ -3,7 +3,7 @@
 
 import { createHash, createHmac, pbkdf2Sync, timingSafeEqual } from 'node:crypto'
 
-import { type BrokerClock } from '../core/clock.ts'
+import type { BrokerClock } from '../core/clock.ts'
 
 export type ScramHash = 'sha256' | 'sha512'
 

@@ -3,7 +3,7 @@
 
 import { createHash, createHmac } from 'node:crypto'
 
-import { type Exchange, type Step } from './exchange.ts'
+import type { Exchange, Step } from './exchange.ts'
 import { otherAuthorizationId } from './plain.ts'
 import { isSame, type SaslUsers, type ScramCredential, type ScramHash } from './sasl-users.ts'
 

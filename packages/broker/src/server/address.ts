@@ -3,7 +3,7 @@
 
 import { isIP } from 'node:net'
 
-import { type SaslOptions } from '../security/sasl-settings.ts'
+import type { SaslOptions } from '../security/sasl-settings.ts'
 
 export type AddressOptions = {
   /** Where every node listens: a name or an address of this machine. @default 127.0.0.1 */

@@ -3,9 +3,9 @@
  *  Whatever is wrong with the bytes ends this connection and nothing else. */
 
 import { once } from 'node:events'
-import { type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 
-import { type BrokerCore } from '../core/broker-core.ts'
+import type { BrokerCore } from '../core/broker-core.ts'
 import { ConnectionClosed, type CoreConnection } from '../core/connection.ts'
 import { frameBytesBeforeSaslMax } from '../core/limits.ts'
 import { MalformedFrame } from '../protocol/wire.ts'

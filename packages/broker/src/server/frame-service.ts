@@ -2,7 +2,7 @@
  *  (`verify/fuzz/`) calls this with frames that nobody would send. */
 
 import { unknownApiVersions } from '../apis/18-api-versions.ts'
-import { type BrokerCore } from '../core/broker-core.ts'
+import type { BrokerCore } from '../core/broker-core.ts'
 import { ConnectionClosed, type CoreConnection } from '../core/connection.ts'
 import { apiByKey, codecOf, isServed, type RequestOf } from '../protocol/apis.ts'
 import { errorCode } from '../protocol/error-code.ts'

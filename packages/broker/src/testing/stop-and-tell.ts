@@ -3,7 +3,7 @@
 
 import { BrokerError } from '../broker-error.ts'
 import { EmbeddedKafka } from '../embedded-kafka.ts'
-import { type EmbeddedKafkaOptions } from '../embedded-options.ts'
+import type { EmbeddedKafkaOptions } from '../embedded-options.ts'
 
 export type KafkaForTests = EmbeddedKafkaOptions & {
   /** `test`: every test has a broker of its own · `suite`: all tests of the suite share one. @default 'test' */

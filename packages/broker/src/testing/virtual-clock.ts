@@ -1,6 +1,6 @@
 /** A clock that a test holds in its hands: time moves only in `advance`, chance repeats with the seed. */
 
-import { type BrokerClock, type BrokerTimer } from '../core/clock.ts'
+import type { BrokerClock, BrokerTimer } from '../core/clock.ts'
 
 type Waiting = { readonly atMs: number; readonly order: number; readonly callback: () => void }
 

@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from 'vitest'
 
 import { BrokerCore } from '../core/broker-core.ts'
-import { type CoreConnection } from '../core/connection.ts'
+import type { CoreConnection } from '../core/connection.ts'
 import { encodeBatch } from '../log/record-batch.ts'
 import { errorCode } from '../protocol/error-code.ts'
 import { VirtualClock } from '../testing/virtual-clock.ts'

@@ -4,12 +4,12 @@
  *  Up to version 11 the partition must have joined the transaction before; from 12 on the batch itself lets it join. A
  *  producer that has records in an open transaction here is not asked about again. Epochs and sequences belong to the log. */
 
-import { type HandlerContext } from '../core/broker-state.ts'
-import { type PartitionLog } from '../log/partition-log.ts'
+import type { HandlerContext } from '../core/broker-state.ts'
+import type { PartitionLog } from '../log/partition-log.ts'
 import { type BatchHeader, readBatchHeader } from '../log/record-batch.ts'
-import { type RequestOf } from '../protocol/apis.ts'
+import type { RequestOf } from '../protocol/apis.ts'
 import { errorCode, type ErrorCode } from '../protocol/error-code.ts'
-import { type ProducerIdentity, type TransactionPartition } from './transaction.ts'
+import type { ProducerIdentity, TransactionPartition } from './transaction.ts'
 
 export type TransactionRefusal = { readonly code: ErrorCode; readonly message: string | null }
 /** Why the batch for a partition may not be appended; undefined if its transaction takes it or there is none. */

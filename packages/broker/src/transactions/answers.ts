@@ -1,6 +1,6 @@
 /** What every request to a transaction coordinator is checked for first, and how its refusals are told by version. */
 
-import { type HandlerContext } from '../core/broker-state.ts'
+import type { HandlerContext } from '../core/broker-state.ts'
 import { errorCode, type ErrorCode } from '../protocol/error-code.ts'
 
 /** Why this node may not answer for the transactional id; 0 if it may. */

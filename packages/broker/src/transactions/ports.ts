@@ -1,10 +1,10 @@
 /** What the end of a transaction does to the logs and groups that took part: markers in the logs, offsets that count. */
 
-import { type BrokerClock } from '../core/clock.ts'
-import { type Cluster } from '../core/cluster.ts'
-import { type BrokerEvent } from '../core/events.ts'
-import { type GroupCoordinator } from '../groups/group-coordinator.ts'
-import { type TransactionPorts } from './transaction-coordinator.ts'
+import type { BrokerClock } from '../core/clock.ts'
+import type { Cluster } from '../core/cluster.ts'
+import type { BrokerEvent } from '../core/events.ts'
+import type { GroupCoordinator } from '../groups/group-coordinator.ts'
+import type { TransactionPorts } from './transaction-coordinator.ts'
 
 export type TransactionSurroundings = {
   readonly clock: BrokerClock

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 
 import { errorCode } from '../protocol/error-code.ts'
 import { VirtualClock } from '../testing/virtual-clock.ts'
-import { type Participants, type ProducerIdentity } from './transaction.ts'
+import type { Participants, ProducerIdentity } from './transaction.ts'
 import { TransactionCoordinator } from './transaction-coordinator.ts'
 
 const timeoutMs = 1_000

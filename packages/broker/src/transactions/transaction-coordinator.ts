@@ -4,7 +4,7 @@
  *  What is legal in which state is decided in `transaction.ts`; what a marker does to a log or to the offsets of a group
  *  is decided there, through `TransactionPorts`. Which node coordinates which id is decided in `core/cluster.ts`. */
 
-import { type BrokerClock, type BrokerTimer } from '../core/clock.ts'
+import type { BrokerClock, BrokerTimer } from '../core/clock.ts'
 import { errorCode, type ErrorCode } from '../protocol/error-code.ts'
 import {
   type EndProtocol,

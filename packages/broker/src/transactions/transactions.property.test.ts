@@ -9,7 +9,7 @@ import { expect, test } from 'vitest'
 import { BrokerCore } from '../core/broker-core.ts'
 import { encodeBatch, readBatchHeader, recordsOf } from '../log/record-batch.ts'
 import { VirtualClock } from '../testing/virtual-clock.ts'
-import { type ProducerIdentity } from './transaction.ts'
+import type { ProducerIdentity } from './transaction.ts'
 
 const partitionCount = 2
 const timeoutMs = 1_000

@@ -1,7 +1,7 @@
 /** How far a group is behind: for each partition that it has committed or been given, the end of the log less the committed
  *  offset. A partition without a commit counts from its start, so that a group that has not begun is not taken for done. */
 
-import { type BrokerCore } from '../core/broker-core.ts'
+import type { BrokerCore } from '../core/broker-core.ts'
 
 export type PartitionLag = {
   readonly topic: string

@@ -2,11 +2,11 @@
 
 import { inspect } from 'node:util'
 
-import { type BrokerCore } from '../core/broker-core.ts'
-import { type BrokerEvent, type HistoryChange, type HistoryEntry } from '../core/events.ts'
+import type { BrokerCore } from '../core/broker-core.ts'
+import type { BrokerEvent, HistoryChange, HistoryEntry } from '../core/events.ts'
 import { expectApi, expectOptions, expectWhole } from '../faults/expectations.ts'
 import { groupsNamedBy } from '../faults/fault.ts'
-import { type ApiName } from '../protocol/apis.ts'
+import type { ApiName } from '../protocol/apis.ts'
 
 export type HistoryFilter = {
   /** Only requests of this API. */

@@ -1,6 +1,6 @@
 /** How everything stands, as text for whoever reads the failure of a test. */
 
-import { type BrokerCore } from '../core/broker-core.ts'
+import type { BrokerCore } from '../core/broker-core.ts'
 import { lagOf } from './group-lag.ts'
 
 export function dumpOf(core: BrokerCore): string {

@@ -2,8 +2,8 @@
  *  and then the error shows how everything stands. */
 
 import { BrokerError } from '../broker-error.ts'
-import { type BrokerCore } from '../core/broker-core.ts'
-import { type BrokerClock } from '../core/clock.ts'
+import type { BrokerCore } from '../core/broker-core.ts'
+import type { BrokerClock } from '../core/clock.ts'
 import { expectMs } from '../faults/expectations.ts'
 
 /** Long enough for a rebalance with a client's default timings, shorter than the patience of test runners. */
