@@ -1,4 +1,5 @@
-/** Entries in order of a number of theirs, the lowest first: a binary heap. */
+/** Entries in order of a number of theirs, the lowest first, and those with the same number in the order in which they were
+ *  accepted: a binary heap. */
 import type { Entry } from './entry.ts'
 
 export class EntryHeap<R> {
@@ -20,13 +21,12 @@ export class EntryHeap<R> {
 
   push(entry: Entry<R>): void {
     const entries = this.#entries
-    const rank = this.#rank(entry)
     let at = entries.length
     entries.push(entry)
     while (at > 0) {
       const above = (at - 1) >> 1
       const parent = entries[above]
-      if (parent === undefined || this.#rank(parent) <= rank) break
+      if (parent === undefined || !this.#isBefore(entry, parent)) break
       entries[at] = parent
       at = above
     }
@@ -50,17 +50,22 @@ export class EntryHeap<R> {
 
   #sink(entry: Entry<R>): void {
     const entries = this.#entries
-    const rank = this.#rank(entry)
     let at = 0
     for (;;) {
       const left = entries[2 * at + 1]
       const right = entries[2 * at + 2]
-      const takesRight = right !== undefined && left !== undefined && this.#rank(right) < this.#rank(left)
+      const takesRight = right !== undefined && left !== undefined && this.#isBefore(right, left)
       const child = takesRight ? right : left
-      if (child === undefined || this.#rank(child) >= rank) break
+      if (child === undefined || !this.#isBefore(child, entry)) break
       entries[at] = child
       at = 2 * at + (takesRight ? 2 : 1)
     }
     entries[at] = entry
+  }
+
+  /** Without the second half records of a key that fall due together could pass each other. */
+  #isBefore(one: Entry<R>, other: Entry<R>): boolean {
+    const ranks = this.#rank(one) - this.#rank(other)
+    return ranks < 0 || (ranks === 0 && one.turn < other.turn)
   }
 }
