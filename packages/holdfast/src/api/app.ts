@@ -150,7 +150,14 @@ export class Holdfast {
     // Loaded by who starts an app, not by who imports `holdfast`: two thirds of the code is in there.
     const runtime = await import('../runtime/running-app.ts')
     this.#stayStarting()
-    const running = new runtime.RunningApp({ settings, environment, emitter: this.#emitter, logger, handlers, onFailed })
+    const running = new runtime.RunningApp({
+      settings,
+      environment,
+      emitter: this.#emitter,
+      logger,
+      handlers,
+      onFailed,
+    })
     this.#running = running
     await running.start()
     if (this.#phase !== 'starting') running.close()
