@@ -228,6 +228,24 @@ test('records below an offset are gone', async () => {
   expect(kafka.records('orders', 0).map(({ offset }) => offset)).toEqual([1])
 })
 
+test('of each key the newest record stays when a topic is compacted', () => {
+  kafka.createTopic('prices', { partitions: 1, configs: { 'cleanup.policy': 'compact' } })
+  kafka.append('prices', 0, [
+    { key: 'a', value: '1' },
+    { key: 'b', value: '1' },
+    { key: 'a', value: '2' },
+  ])
+  kafka.compact('prices')
+  expect(kafka.records('prices', 0).map(({ offset }) => offset)).toEqual([1, 2])
+})
+
+test('what is older than a topic keeps is gone when retention is applied', () => {
+  kafka.createTopic('clicks', { partitions: 1, configs: { 'retention.ms': '1000' } })
+  kafka.append('clicks', 0, [{ value: 'old', timestampMs: 1 }])
+  kafka.applyRetention()
+  expect(kafka.records('clicks', 0)).toEqual([])
+})
+
 describe('a fault that nobody met', () => {
   test('fails the stop once, and says which it was and where it was set', async () => {
     kafka.fail('OffsetCommit', { code: 'ILLEGAL_GENERATION' })

@@ -365,6 +365,24 @@ export class EmbeddedKafka {
     this.core.deleteRecordsBefore(topic, partition, expectWhole('offset', offset, { min: 0 }))
   }
 
+  /** Keeps the newest record of each key, as Kafka's cleaner does in the background, for a topic whose `cleanup.policy` says
+   *  `compact`; a tombstone goes with a second call after `delete.retention.ms`. */
+  compact(topic: string): void {
+    expectTopic(this.core, topic)
+    try {
+      this.core.compact(topic)
+    } catch (cause) {
+      const problem = `topic ${topic} cannot be compacted: ${cause instanceof Error ? cause.message : String(cause)}`
+      const remedy = `Create it with { configs: { 'cleanup.policy': 'compact' } }.`
+      throw new BrokerError('INVALID_ARGUMENT', problem, { remedy, cause })
+    }
+  }
+
+  /** Deletes what topics keep no longer, by time and size, as Kafka does every five minutes; whole segments go. */
+  applyRetention(): void {
+    this.core.applyRetention()
+  }
+
   // --- the end ---
 
   /** Cuts all connections and frees the ports. Rejects afterwards if a fault was set and never took effect, or if a function
