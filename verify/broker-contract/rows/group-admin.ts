@@ -256,7 +256,7 @@ export const groupAdminRows: readonly Row[] = [
       expect((await new ClassicMember(wire, groupId).tryJoin({ memberId: 'stranger' })).errorCode).toBe(25)
       const classic = new ClassicMember(wire, groupId)
       expect(await classic.join()).toMatchObject({ errorCode: 0, generationId: 1 })
-      expect((await member.describe()).errorCode).toBe(69)
+      await ground.until(async () => (await member.describe()).errorCode === 69, 'the group to be no consumer group')
       expect(await offsetsOf(wire, groupId)).toEqual([`${topic} 0`])
     },
   },
