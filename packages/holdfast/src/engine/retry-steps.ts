@@ -3,6 +3,7 @@
 import type { Destination } from '../model/destination.ts'
 import { NonRetriableError, RetryAfterError, UndecodableError } from '../model/errors.ts'
 import type { DelayTopic, SubscriptionSettings } from '../model/settings.ts'
+import { fullJitterMs } from './backoff.ts'
 
 export type RetryStep =
   | { readonly kind: 'park'; readonly delayMs: number }
@@ -22,7 +23,7 @@ export function stepAfter(
   if (isOver || isHopeless) return lastStep(settings)
   if (isA(error, RetryAfterError)) return waitFor(error.delayMs, delayTopics)
   const longestMs = inPlaceDelaysMs[attempts - 1]
-  if (longestMs !== undefined) return { kind: 'park', delayMs: Math.ceil(longestMs * random()) }
+  if (longestMs !== undefined) return { kind: 'park', delayMs: fullJitterMs(longestMs, random) }
   // Jitter is for waits in place: in a topic it would only make records overtake each other (R22).
   return waitFor(delaysMs[attempts - 1 - inPlaceDelaysMs.length] ?? 0, delayTopics)
 }
