@@ -260,7 +260,7 @@ export class PartitionFlow<R> {
   /** Whether a first or further attempt of this entry may start now, as far as the partition is concerned. */
   mayStart(entry: Entry<R>): boolean {
     // While nothing can be written elsewhere, whatever starts may fail and then has nowhere to go either.
-    if (this.isOver || this.blocked > 0 || this.isLeavingStuck || (this.#pauses & pauseBits.user) !== 0) return false
+    if (this.isOver || this.blocked > 0 || this.isLeavingStuck || this.isPausedFor('user')) return false
     if (entry.attempt === 0 && this.isParkingStuck) return false
     return this.#finishUpTo === null || entry.offset <= this.#finishUpTo
   }

@@ -38,7 +38,8 @@ export class EndedAttempts {
 
   /** Call it in a microtask of its own, when attempts have ended. */
   readonly take = (): void => {
-    if (this.#isClosed || this.#isYielding) return
+    // What ended inside of a call asks for another one, and is taken by the time that it comes.
+    if (this.#isClosed || this.#isYielding || !this.#parts.attempts.hasEnded) return
     const { clock, flow, attempts, effects, perform } = this.#parts
     this.#nowMs = clock.monotonicMs()
     this.#turnStartedMs ??= this.#turnBegins()
