@@ -142,12 +142,7 @@ export class EmbeddedKafka {
 
   /** Throws if the topic exists or is not legal. */
   createTopic(name: string, spec: TopicSpec = 1): void {
-    try {
-      this.core.createTopic(name, spec)
-    } catch (cause) {
-      const problem = `topic ${name} cannot be created: ${cause instanceof Error ? cause.message : String(cause)}`
-      throw new BrokerError('INVALID_ARGUMENT', problem, { remedy: 'Kafka would refuse it too.', cause })
-    }
+    attempt(`topic ${name} cannot be created`, 'Kafka would refuse it too.', () => this.core.createTopic(name, spec))
   }
 
   /** Writes records as a plain producer would, past all faults. Returns the offset of the first. */
@@ -369,13 +364,8 @@ export class EmbeddedKafka {
    *  `compact`; a tombstone goes with a second call after `delete.retention.ms`. */
   compact(topic: string): void {
     expectTopic(this.core, topic)
-    try {
-      this.core.compact(topic)
-    } catch (cause) {
-      const problem = `topic ${topic} cannot be compacted: ${cause instanceof Error ? cause.message : String(cause)}`
-      const remedy = `Create it with { configs: { 'cleanup.policy': 'compact' } }.`
-      throw new BrokerError('INVALID_ARGUMENT', problem, { remedy, cause })
-    }
+    const remedy = `Create it with { configs: { 'cleanup.policy': 'compact' } }.`
+    attempt(`topic ${topic} cannot be compacted`, remedy, () => this.core.compact(topic))
   }
 
   /** Deletes what topics keep no longer, by time and size, as Kafka does every five minutes; whole segments go. */
@@ -433,5 +423,15 @@ export class EmbeddedKafka {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop()
+  }
+}
+
+/** What the core refuses is an argument that makes no sense. */
+function attempt(problem: string, remedy: string, act: () => void): void {
+  try {
+    act()
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new BrokerError('INVALID_ARGUMENT', `${problem}: ${reason}`, { remedy, cause })
   }
 }
