@@ -27,17 +27,8 @@ afterEach(async () => {
   await kafka.stop()
 })
 
-/** Resolves after the first turn of the broker in which it is true. */
 function until(isTrue: () => boolean): Promise<void> {
-  return new Promise((resolve) => {
-    const look = (): void => {
-      if (!isTrue()) return
-      stop()
-      resolve()
-    }
-    const stop = kafka.core.onTurn(look)
-    look()
-  })
+  return kafka.waitUntil(String(isTrue), isTrue, { timeoutMs: 50_000 })
 }
 
 async function produce(prefix: string, count: number): Promise<void> {

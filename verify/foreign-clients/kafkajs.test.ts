@@ -22,17 +22,8 @@ afterEach(async () => {
   await kafka.stop()
 })
 
-/** Resolves at the first event of the broker after which `isTrue` holds. */
 function until(isTrue: () => boolean): Promise<void> {
-  return new Promise((resolve) => {
-    const look = (): void => {
-      if (!isTrue()) return
-      stop()
-      resolve()
-    }
-    const stop = kafka.core.onEvent(look)
-    look()
-  })
+  return kafka.waitUntil(String(isTrue), isTrue, { timeoutMs: 50_000 })
 }
 
 async function produce(count: number, idempotent = false): Promise<void> {
