@@ -179,8 +179,8 @@ export class SubscriptionFlow<R> {
         entry.dueMs = Math.ceil(nowMs + step.delayMs)
         entry.owner.parked += 1
         this.#parking.add(entry)
-        // What is told is when it starts, whole milliseconds included.
-        effects.attemptFailed(entry, error, entry.dueMs - nowMs)
+        // In whole milliseconds, and never more than it waits.
+        effects.attemptFailed(entry, error, Math.floor(entry.dueMs - nowMs))
         return
       case 'leave':
         this.#leave(entry, step.destination, nowMs)

@@ -74,6 +74,7 @@ export type HoldfastEvents = {
     readonly offset: number
     readonly attempt: number
     readonly error: Error
+    /** Whole milliseconds; the next attempt starts no earlier. Null: there is none, or this one did not count. */
     readonly retryInMs: number | null
   }
   'attempt.timedOut': {
