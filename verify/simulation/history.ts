@@ -1,4 +1,4 @@
-/** One history, a pure function of its seed: a cluster, a producer, apps that run, crash, hand over and stop, and faults in
+/** One history, a pure function of its plan, the seed in it included: a cluster, a producer, apps that run, crash, hand over and stop, and faults in
  *  between. It conducts and writes down; what must be true of it is in `laws.ts`.
  *
  *      a ── crash     b ── (clean stop in the middle)     c ── drains, clean stop     d ── must find nothing to do
@@ -9,7 +9,7 @@ import { type ClusterNode, clusterNodes, Machine, SeededRandom, SimulatedNetwork
 import { AppUnderTest } from './app-under-test.ts'
 import { BrokerWatch } from './broker-watch.ts'
 import { Incidents } from './incidents.ts'
-import { type DrawnRecord, drawPlan, type Plan } from './plan.ts'
+import { type DrawnRecord, type Plan } from './plan.ts'
 import { bodyOf, type Fate, groupName, placeNameOf, topicName, Trace, type TraceEvent } from './trace.ts'
 
 export type History = {
@@ -24,8 +24,9 @@ const watchMs = 3_000
 const countEveryMs = 1_000
 const stopLimit = '40s'
 
-export async function runHistory(seed: number): Promise<History> {
-  const stage = new Stage(seed)
+/** All chance that the plan leaves open comes from its seed. */
+export async function runHistory(plan: Plan): Promise<History> {
+  const stage = new Stage(plan)
   const onRejection = (reason: unknown): void =>
     stage.trace.add({ kind: 'unhandledRejection', reason: storyOf(reason) })
   // Thrown by the code under test where nobody catches it: on the machine's clock it would have ended the process.
@@ -70,9 +71,10 @@ class Stage {
   #running: AppUnderTest[] = []
   readonly #farewells: Promise<unknown>[] = []
 
-  constructor(seed: number) {
+  constructor(plan: Plan) {
+    const { seed } = plan
+    this.plan = plan
     this.#random = new SeededRandom(seed)
-    this.plan = drawPlan(seed, this.#random.stream('plan'))
     this.clock = new VirtualClock({ seed })
     this.trace = new Trace(() => this.clock.monotonicMs())
     this.#nodes = clusterNodes(this.plan.brokers)

@@ -1,7 +1,7 @@
 /** What a history will be like: everything that is drawn before it begins, as plain values. Which faults come when is part
  *  of it; what follows from them is not. The same seed gives the same plan. */
 
-import { type NetworkConditions, perfectNetwork, type SeededRandom } from 'holdfast/testing'
+import { type NetworkConditions, perfectNetwork, SeededRandom } from 'holdfast/testing'
 import { type Order } from '../../packages/holdfast/src/model/settings.ts'
 import { drawFate, drawRetries, type RetryPlan, waitsInOneLaneMs } from './retry-plan.ts'
 import { type Fate, type Terms } from './trace.ts'
@@ -76,7 +76,11 @@ const recoveryMs = 60_000
 /** I19: how much longer than the work itself, done one record after the other, it may take. */
 const workFactor = 3
 
-export function drawPlan(seed: number, random: SeededRandom): Plan {
+export function planOf(seed: number): Plan {
+  return drawPlan(seed, new SeededRandom(seed).stream('plan'))
+}
+
+function drawPlan(seed: number, random: SeededRandom): Plan {
   const partitions = random.integer(1, 6)
   const spanMs = random.pick([500, 3_000, 6_000, 15_000])
   const isRough = random.chance(0.7)

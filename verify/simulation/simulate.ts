@@ -4,6 +4,7 @@
 import { featuresOf } from './features.ts'
 import { type History, runHistory } from './history.ts'
 import { type Violation, violationsOf } from './laws.ts'
+import { planOf } from './plan.ts'
 import { hashOf, printed } from './trace.ts'
 
 export type Failure = { readonly seed: number; readonly law: string }
@@ -41,7 +42,7 @@ export async function simulate({ seeds, untilBroken, onBegin, onHistory }: Simul
   let runs = 0
   for (const seed of seeds) {
     onBegin?.(seed)
-    const history = await runHistory(seed)
+    const history = await runHistory(planOf(seed))
     runs += 1
     for (const [fault, count] of Object.entries(history.faults)) add(faults, fault, count)
     for (const [feature, count] of Object.entries(featuresOf(history.events, history.plan)))
@@ -73,7 +74,7 @@ function sorted(counts: ReadonlyMap<string, number>): Record<string, number> {
 
 /** I18: a history is a function of its seed and of nothing else. */
 async function differences({ plan, events }: History): Promise<Violation[]> {
-  const again = await runHistory(plan.seed)
+  const again = await runHistory(plan)
   if (hashOf(again.events) === hashOf(events)) return []
   const index = events.findIndex((event, place) => JSON.stringify(event) !== JSON.stringify(again.events[place]))
   const [one, other] = [printed(events.slice(index, index + 1)), printed(again.events.slice(index, index + 1))]
