@@ -168,6 +168,7 @@ export class AppUnderTest {
       if (result === 'failed') throw failureOf(message.value, attempt, wait)
     }
     if (random.chance(handler.sync)) return end(fails ? 'failed' : 'done')
+    context.signal.addEventListener('abort', () => this.#trace.add({ kind: 'aborted', ...at }), { once: true })
     if (hangs) return untilAborted(context.signal).then(() => end('failed'))
     const lateMs = ignoresAbort ? attemptTimeoutMs + random.fraction() * 4 * abortGraceMs : latencyMs
     return this.#sleep(lateMs).then(() => end(fails && !ignoresAbort ? 'failed' : 'done'))

@@ -1,5 +1,5 @@
-/** Writes down what the broker applies: copies that are stored in topics of ours, commits with what their metadata says, and
- *  who asks for them. */
+/** Writes down what the broker knows: copies that are stored in topics of ours, commits with what their metadata says and who
+ *  asks for them, who was given which partitions, and whom the group forgot. */
 
 import { type BrokerCore } from '@holdfast/broker'
 import { type VirtualClock } from 'holdfast/testing'
@@ -29,6 +29,10 @@ export class BrokerWatch {
   /** Copies by their place in the trace: what they hold is read when the history is over, each log once. */
   readonly #copies: { readonly index: number; readonly at: At }[] = []
   readonly #ends = new Map<string, number>()
+  /** Machines by the ids under which the group knows them, from their first assignment on. */
+  readonly #members = new Map<string, string>()
+  /** Ids of members that ask to be forgotten. */
+  readonly #leaving = new Set<string>()
   #hasMoved = true
 
   constructor(core: BrokerCore, trace: Trace, clock: VirtualClock) {
@@ -36,6 +40,8 @@ export class BrokerWatch {
     this.#trace = trace
     this.#epochMs = clock.epochMs() - clock.monotonicMs()
     core.onEvent((event) => {
+      if (event.type === 'assignment') this.#assigned(event.generation)
+      if (event.type === 'group') this.#rollCalled(event.memberIds)
       if (event.type !== 'append' && event.type !== 'commit') return
       this.#hasMoved = true
       if (event.type === 'commit') this.#committed(event)
@@ -43,6 +49,10 @@ export class BrokerWatch {
     })
     core.intercept('OffsetFetch', (_request, { clientId }) => {
       trace.add({ kind: 'asked', machine: clientId })
+      return undefined
+    })
+    core.intercept('LeaveGroup', ({ members }) => {
+      for (const { memberId } of members) this.#leaving.add(memberId)
       return undefined
     })
     core.intercept('OffsetCommit', (_request, { clientId }) => {
@@ -78,6 +88,25 @@ export class BrokerWatch {
       const event = this.#trace.events[index]
       if (record !== undefined && event !== undefined)
         this.#trace.events[index] = this.#storedOf(event.atMs, at, record)
+    }
+  }
+
+  #assigned(generation: number): void {
+    for (const { memberId, clientId, assignment } of this.#core.group(groupName)?.members ?? []) {
+      this.#members.set(memberId, clientId)
+      const partitions = Object.entries(assignment).flatMap(([topic, given]) =>
+        given.map((partition) => ({ topic, partition })),
+      )
+      this.#trace.add({ kind: 'assigned', machine: clientId, generation, partitions })
+    }
+  }
+
+  #rollCalled(memberIds: readonly string[]): void {
+    const present = new Set(memberIds)
+    for (const [memberId, machine] of this.#members) {
+      if (present.has(memberId)) continue
+      this.#members.delete(memberId)
+      if (!this.#leaving.has(memberId)) this.#trace.add({ kind: 'expelled', machine })
     }
   }
 

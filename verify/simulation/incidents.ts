@@ -54,8 +54,7 @@ export class Incidents {
         if (members.length === 0) return
         const { memberId, clientId } = random.pick(members)
         core.expireMember(groupName, memberId)
-        trace.add({ kind: 'expired', machine: clientId })
-        return this.#happened(incident, memberId)
+        return this.#happened(incident, `${clientId} as ${memberId}`)
       }
       case 'nodeDown':
         network.takeDown(node)

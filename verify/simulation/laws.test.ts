@@ -12,6 +12,9 @@ import {
   stored,
   began,
   ended,
+  aborted,
+  assigned,
+  expelled,
   committed,
   asked,
   handedOff,
@@ -142,12 +145,17 @@ const unlawful: Readonly<Record<string, readonly (readonly [what: string, events
   ],
   'one-owner': [
     [
-      'a member that goes on after another one took over',
+      'a member that goes on after the group gave its partition to another',
       story(
-        ...[appended(0), appended(1), asked('a'), began(1, 0, { machine: 'a' })],
-        asked(),
-        began(2, 0),
-        began(3, 1, { machine: 'a' }),
+        ...[appended(0), appended(1), assigned('a'), began(1, 0, { machine: 'a' })],
+        ...[assigned('a', 'nothing'), assigned('b'), began(2, 1, { machine: 'a' })],
+      ),
+    ],
+    [
+      'one that was forgotten, is back, and goes on with what it had before',
+      story(
+        ...[appended(0), assigned('a'), expelled('a'), assigned('a', 'nothing'), assigned('b')],
+        began(1, 0, { machine: 'a' }),
       ),
     ],
   ],
@@ -214,14 +222,10 @@ const unlawful: Readonly<Record<string, readonly (readonly [what: string, events
       story(appended(0, 'a'), appended(1, 'b'), appended(2, 'c'), began(1, 0), began(2, 1), began(3, 2)),
     ],
     [
-      'a third one, the others being late but within their grace',
+      'a third one, the others being aborted but within their grace',
       story(
-        appended(0, 'a'),
-        appended(1, 'b'),
-        appended(2, 'c'),
-        began(1, 0, { atMs: 0 }),
-        began(2, 1, { atMs: 0 }),
-        began(3, 2, { atMs: 2_499 }),
+        ...[appended(0, 'a'), appended(1, 'b'), appended(2, 'c'), began(1, 0), began(2, 1)],
+        ...[aborted(1, 0, { atMs: 2_000 }), aborted(2, 1, { atMs: 2_000 }), began(3, 2, { atMs: 2_499 })],
       ),
     ],
   ],
@@ -358,6 +362,7 @@ test('a lawful story with a retry, a crash, a loss, a zombie and two clean stops
     began(6, 2, { atMs: 1_000 }),
     began(7, 3, { atMs: 1_000 }),
     ended(6, 2),
+    aborted(7, 3, { atMs: 3_000 }),
     appended(4, 'm'),
     appended(5, 'n'),
     began(8, 4, { atMs: 3_500 }),
@@ -377,6 +382,24 @@ test('a lawful story with a retry, a crash, a loss, a zombie and two clean stops
     began(10, 6, { machine: 'd' }),
     ended(10, 6, { machine: 'd' }),
     committed(7),
+  )
+  expect(violationsOf(events, terms)).toEqual([])
+})
+
+test('a member that the group forgot goes on until it hears of that, whatever it asks meanwhile', () => {
+  const events = story(
+    ...[appended(0), appended(1), assigned('a'), asked('a'), began(1, 0, { machine: 'a' })],
+    ...[expelled('a'), assigned('b'), asked('b'), asked('a'), ended(1, 0, { machine: 'a' })],
+    ...[began(2, 0), began(3, 1, { machine: 'a' })],
+  )
+  expect(violationsOf(events, { ...terms, isCalm: false })).toEqual([])
+})
+
+test('an attempt that was aborted holds its permit until its grace is over, and no longer', () => {
+  const events = story(
+    ...[appended(0, 'a'), appended(1, 'b'), appended(2, 'c'), appended(3, 'd'), began(1, 0), began(2, 1)],
+    ...[aborted(1, 0, { atMs: 300 }), aborted(2, 1, { atMs: 300 })],
+    ...[began(3, 2, { atMs: 800 }), began(4, 3, { atMs: 800 })],
   )
   expect(violationsOf(events, terms)).toEqual([])
 })

@@ -46,14 +46,14 @@ const stopIsBounded: Law = {
   },
 }
 
-/** Runs of handlers that went on for longer than any attempt may. */
-function zombiesOf(events: readonly TraceEvent[], patienceMs: number): Set<number> {
-  const beganAtMs = new Map<number, number>()
+/** Runs of handlers that went on for longer than the grace after their abort. */
+function zombiesOf(events: readonly TraceEvent[], graceMs: number): Set<number> {
+  const abortedAtMs = new Map<number, number>()
   const zombies = new Set<number>()
   for (const event of events) {
-    if (event.kind === 'began') beganAtMs.set(event.run, event.atMs)
+    if (event.kind === 'aborted') abortedAtMs.set(event.run, event.atMs)
     if (event.kind !== 'ended') continue
-    if (event.atMs - (beganAtMs.get(event.run) ?? event.atMs) >= patienceMs) zombies.add(event.run)
+    if (event.atMs - (abortedAtMs.get(event.run) ?? event.atMs) >= graceMs) zombies.add(event.run)
   }
   return zombies
 }
@@ -61,10 +61,10 @@ function zombiesOf(events: readonly TraceEvent[], patienceMs: number): Set<numbe
 const calmStopIsClean: Law = {
   name: 'calm-stop-is-clean',
   rule: 'G6, R16, R32: without faults a stop commits all that was finished, unless handlers need more than the drain',
-  broken: (events, { isCalm, drainAtStopMs, attemptTimeoutMs, abortGraceMs }) => {
+  broken: (events, { isCalm, drainAtStopMs, abortGraceMs }) => {
     const outlived = runsThatOutlived(events)
     // A zombie is not waited for: what it finishes in the last moment may find the last commit on its way already.
-    const isZombie = zombiesOf(events, attemptTimeoutMs + abortGraceMs)
+    const isZombie = zombiesOf(events, abortGraceMs)
     const excused = new Set(
       events.flatMap((event) =>
         event.kind === 'began' && (outlived.has(event.run) || isZombie.has(event.run)) ? [event.machine] : [],
@@ -140,17 +140,19 @@ const nothingBeginsAfterLeft: Law = {
 const nothingIsCutShort: Law = {
   name: 'nothing-is-cut-short',
   rule: 'R4, R32: without faults a partition leaves when its attempts have ended; only a zombie is not waited for',
-  broken: (events, { isCalm, attemptTimeoutMs, drainAtRevokeMs, drainAtStopMs }) => {
-    if (!isCalm || Math.min(drainAtRevokeMs, drainAtStopMs) < attemptTimeoutMs) return []
+  broken: (events, { isCalm, attemptTimeoutMs, abortGraceMs, drainAtRevokeMs, drainAtStopMs }) => {
+    if (!isCalm || Math.min(drainAtRevokeMs, drainAtStopMs) < attemptTimeoutMs + abortGraceMs) return []
     const running = new Map<number, Began>()
+    const zombieFromMs = new Map<number, number>()
     const broken: string[] = []
     for (const event of events) {
       if (event.kind === 'began') running.set(event.run, event)
+      if (event.kind === 'aborted') zombieFromMs.set(event.run, event.atMs + abortGraceMs)
       if (event.kind === 'ended') running.delete(event.run)
       if (event.kind !== 'left') continue
       for (const run of running.values()) {
         const isHere = run.machine === event.machine && placeNameOf(run) === placeNameOf(event)
-        if (!isHere || event.atMs - run.atMs > attemptTimeoutMs) continue
+        if (!isHere || event.atMs >= (zombieFromMs.get(run.run) ?? Infinity)) continue
         broken.push(
           `at ${event.atMs} ms ${placeNameOf(event)} left ${event.machine} while ${addressOf(run)} was running`,
         )

@@ -13,6 +13,8 @@ class Ownership {
   readonly done = new Set<string>()
   /** Begun and not done, by lane. */
   readonly open = new Map<string, Set<number>>()
+  /** Runs by the time when they were aborted. */
+  readonly abortedAtMs = new Map<number, number>()
 }
 
 type Step = { readonly event: Began; readonly lane: string; readonly ownership: Ownership }
@@ -33,8 +35,8 @@ function replay(
         ownership.open.get(records.laneOf(event.source))?.delete(event.source.offset)
       }
     }
-    const isMachines = event.kind === 'left' || event.kind === 'began' || event.kind === 'ended'
-    if (!isMachines && event.kind !== 'handedOff') continue
+    const isRuns = event.kind === 'began' || event.kind === 'aborted' || event.kind === 'ended'
+    if (!isRuns && event.kind !== 'left' && event.kind !== 'handedOff') continue
     const name = `${event.machine} ${placeNameOf(event)}`
     if (event.kind === 'left') {
       ownerships.delete(name)
@@ -44,6 +46,10 @@ function replay(
     const address = addressOf(event)
     if (event.kind === 'handedOff') {
       ownership.done.add(address)
+      continue
+    }
+    if (event.kind === 'aborted') {
+      ownership.abortedAtMs.set(event.run, event.atMs)
       continue
     }
     const lane = records.laneOf(event)
@@ -63,7 +69,8 @@ function replay(
     const [run] = running.splice(index, 1)
     if (event.result === 'failed' || run === undefined) continue
     open.delete(event.offset)
-    if (countsAsDone(event.atMs - run.atMs, terms)) ownership.done.add(address)
+    const abortedForMs = event.atMs - (ownership.abortedAtMs.get(event.run) ?? Infinity)
+    if (countsAsDone(abortedForMs, terms)) ownership.done.add(address)
   }
   return broken
 }
@@ -72,8 +79,8 @@ function replay(
 const toleranceMs = 100
 
 /** R16: whoever resolves between the abort and the end of the grace has failed all the same, and a zombie has not. */
-function countsAsDone(ageMs: number, { attemptTimeoutMs, abortGraceMs }: Terms): boolean {
-  return ageMs < attemptTimeoutMs || ageMs > attemptTimeoutMs + abortGraceMs + toleranceMs
+function countsAsDone(abortedForMs: number, { abortGraceMs }: Terms): boolean {
+  return abortedForMs < 0 || abortedForMs > abortGraceMs + toleranceMs
 }
 
 function named({ machine, attempt, atMs, ...at }: Began): string {
@@ -152,23 +159,18 @@ const doneOnceByItsOwner: Law = {
 
 const concurrencyLimit: Law = {
   name: 'concurrency-limit',
-  rule: 'I10: attempts in flight never exceed the concurrency; a zombie has given its permit back',
-  broken: (events, { concurrency, attemptTimeoutMs, abortGraceMs }) => {
-    /** With the time from when on each of them is a zombie. */
-    const running = new Map<number, Began & { zombieFromMs: number }>()
+  rule: 'I10, R16: attempts in flight never exceed the concurrency; a zombie has given its permit back',
+  broken: (events, { concurrency, abortGraceMs }) => {
+    const running = new Map<number, Began>()
+    const zombieFromMs = new Map<number, number>()
     const broken: string[] = []
     for (const event of events) {
       if (event.kind === 'ended') running.delete(event.run)
-      if (event.kind === 'left') {
-        for (const run of running.values()) {
-          const hasLeft = run.machine === event.machine && placeNameOf(run) === placeNameOf(event)
-          if (hasLeft) run.zombieFromMs = Math.min(run.zombieFromMs, event.atMs + abortGraceMs)
-        }
-      }
+      if (event.kind === 'aborted') zombieFromMs.set(event.run, event.atMs + abortGraceMs)
       if (event.kind !== 'began') continue
-      running.set(event.run, { ...event, zombieFromMs: event.atMs + attemptTimeoutMs + abortGraceMs })
+      running.set(event.run, event)
       const holders = [...running.values()].filter(
-        (run) => run.machine === event.machine && event.atMs < run.zombieFromMs,
+        ({ machine, run }) => machine === event.machine && event.atMs < (zombieFromMs.get(run) ?? Infinity),
       )
       if (holders.length > concurrency) broken.push(`${named(event)} as number ${holders.length} at once`)
     }
@@ -176,27 +178,23 @@ const concurrencyLimit: Law = {
   },
 }
 
-/** R5: until a machine is told that the group forgot it, it goes on, and nobody can tell it. */
 const oneOwner: Law = {
   name: 'one-owner',
-  rule: 'G5, R5: nobody begins anything in a partition that another machine took over since it last asked',
+  rule: 'G5, R1, R5: nobody begins anything in a partition that the group gave to another, unless it forgot him unasked',
   broken: (events) => {
-    const asked = new Map<string, number>()
-    const forgotten = new Set<string>()
-    const owners = new Map<string, { readonly machine: string; readonly asked: number }>()
+    const owners = new Map<string, string>()
+    // Nobody told them yet: when that ends is the business of the lease.
+    const expelled = new Set<string>()
     const broken: string[] = []
-    for (const [index, event] of events.entries()) {
-      if (event.kind === 'expired') forgotten.add(event.machine)
-      if (event.kind === 'asked') {
-        asked.set(event.machine, index)
-        forgotten.delete(event.machine)
+    for (const event of events) {
+      if (event.kind === 'expelled') expelled.add(event.machine)
+      if (event.kind === 'assigned') {
+        expelled.delete(event.machine)
+        for (const partition of event.partitions) owners.set(placeNameOf(partition), event.machine)
       }
-      if (event.kind !== 'began') continue
-      const owner = owners.get(placeNameOf(event))
-      const since = asked.get(event.machine) ?? -1
-      if (owner === undefined || owner.machine === event.machine || since > owner.asked) {
-        owners.set(placeNameOf(event), { machine: event.machine, asked: since })
-      } else if (!forgotten.has(event.machine)) broken.push(`${named(event)}, which ${owner.machine} had taken over`)
+      if (event.kind !== 'began' || expelled.has(event.machine)) continue
+      const owner = owners.get(placeNameOf(event)) ?? event.machine
+      if (owner !== event.machine) broken.push(`${named(event)}, which the group had given to ${owner}`)
     }
     return broken
   },

@@ -84,6 +84,21 @@ export const ended = (
   offset: number,
   more: { result?: 'done' | 'failed'; machine?: string; atMs?: number; topic?: string } = {},
 ): Told => ({ kind: 'ended', machine: 'b', result: 'done', ...source(offset), run, ...more })
+export const aborted = (run: number, offset: number, more: { machine?: string; atMs?: number } = {}): Told => ({
+  kind: 'aborted',
+  machine: 'b',
+  ...source(offset),
+  run,
+  ...more,
+})
+/** The group gives a machine partition 0 of the source, or nothing. */
+export const assigned = (machine: string, share: 'all' | 'nothing' = 'all'): Told => ({
+  kind: 'assigned',
+  machine,
+  generation: 1,
+  partitions: share === 'all' ? [{ topic: topicName, partition: 0 }] : [],
+})
+export const expelled = (machine = 'b'): Told => ({ kind: 'expelled', machine })
 export const committed = (
   offset: number,
   marks: { finished?: readonly number[]; failed?: readonly MarkedFailure[]; topic?: string } = {},

@@ -63,6 +63,8 @@ export type TraceEvent = { readonly atMs: number } & (
       readonly run: number
       readonly result: 'done' | 'failed'
     } & At)
+  /** The signal of a run that goes on was aborted: seen by its handler, and by nobody if that has returned at once. */
+  | ({ readonly kind: 'aborted'; readonly machine: string; readonly run: number } & At)
   | ({ readonly kind: 'filtered'; readonly machine: string } & At)
   | ({
       readonly kind: 'retryAnnounced'
@@ -88,8 +90,15 @@ export type TraceEvent = { readonly atMs: number } & (
   | { readonly kind: 'commitAsked'; readonly machine: string }
   /** Somebody pauses the consumer of a machine, and takes it back. */
   | { readonly kind: 'paused' | 'resumed'; readonly machine: string }
-  /** The group was made to forget a member, which does not know yet. */
-  | { readonly kind: 'expired'; readonly machine: string }
+  /** The group gave a machine these partitions and no others. It may not have heard of that yet. */
+  | {
+      readonly kind: 'assigned'
+      readonly machine: string
+      readonly generation: number
+      readonly partitions: readonly Partition[]
+    }
+  /** The group forgot a machine that had not asked for it and may not have heard of it yet. */
+  | { readonly kind: 'expelled'; readonly machine: string }
   | { readonly kind: 'calendarJumped'; readonly machine: string; readonly byMs: number }
   | {
       readonly kind: 'counted'
@@ -183,6 +192,10 @@ function shortNameOf(topic: string): string {
   return name
 }
 
+function shortPlaceOf({ topic, partition }: Partition): string {
+  return `${shortNameOf(topic)}${partition}`
+}
+
 function seconds(ms: number): string {
   return (ms / 1_000).toFixed(3)
 }
@@ -213,6 +226,8 @@ function sentenceOf(event: TraceEvent): string {
     }
     case 'ended':
       return `${event.result === 'done' ? '✓' : '✗'} ${place} ${event.result} (run ${event.run})`
+    case 'aborted':
+      return `! ${place} aborted (run ${event.run})`
     case 'filtered':
       return `⊘ ${place} filtered`
     case 'retryAnnounced':
@@ -232,9 +247,11 @@ function sentenceOf(event: TraceEvent): string {
     case 'resumed':
       return `⏸ ${event.kind}`
     case 'left':
-      return `partition ${shortNameOf(event.topic)}${event.partition} left`
-    case 'expired':
-      return '⚡ the group forgets it'
+      return `partition ${shortPlaceOf(event)} left`
+    case 'assigned':
+      return `is given ${event.partitions.map(shortPlaceOf).join(', ') || 'nothing'} (generation ${event.generation})`
+    case 'expelled':
+      return 'is no longer in the group, and did not ask for that'
     case 'calendarJumped':
       return `⚡ the calendar jumps by ${event.byMs} ms`
     case 'counted':
