@@ -164,7 +164,9 @@ export class AppUnderTest {
     const latencyMs = random.fraction() * handler.latencyMaxMs
     const wait = random.chance(retries.asksForWait) ? random.pick(retries.askedWaitsMs) : null
     const end = (result: 'done' | 'failed'): void => {
-      this.#trace.add({ kind: 'ended', ...at, result })
+      // Whatever it throws after its abort, it failed because its time was up.
+      const asksMs = wait === null || isHopeless(message.value, attempt) || context.signal.aborted ? null : wait
+      this.#trace.add({ kind: 'ended', ...at, result, ...(result === 'failed' ? { asksMs } : {}) })
       if (result === 'failed') throw failureOf(message.value, attempt, wait)
     }
     if (random.chance(handler.sync)) return end(fails ? 'failed' : 'done')
@@ -266,12 +268,16 @@ function failureOf(fate: Fate, attempt: number, waitMs: number | null): Error {
   const { stackTraceLimit } = Error
   Error.stackTraceLimit = 0
   try {
-    const [kind, from] = fate.split(' ')
-    if (kind === 'hopeless' && attempt >= Number(from)) return new NonRetriableError('nothing can help')
+    if (isHopeless(fate, attempt)) return new NonRetriableError('nothing can help')
     return waitMs === null ? new Error('planned failure') : new RetryAfterError(waitMs)
   } finally {
     Error.stackTraceLimit = stackTraceLimit
   }
+}
+
+function isHopeless(fate: Fate, attempt: number): boolean {
+  const [kind, from] = fate.split(' ')
+  return kind === 'hopeless' && attempt >= Number(from)
 }
 
 function shortly(key: string, value: unknown): unknown {

@@ -126,6 +126,8 @@ export class BrokerWatch {
         attempts: 0,
         dueMs: 0,
         ripeMs: 0,
+        delayMs: 0,
+        partitions: 1,
       })
     }
     this.#ends.set(place, endOffset)
@@ -146,6 +148,8 @@ export class BrokerWatch {
       attempts: number('attempt'),
       dueMs: number('due') - this.#epochMs,
       ripeMs: timestampMs + number('delay') - this.#epochMs,
+      delayMs: number('delay'),
+      partitions: this.#core.topics().find(({ name }) => name === at.topic)?.partitions.length ?? 0,
     }
   }
 

@@ -3,6 +3,7 @@
 
 import { describe, expect, test } from 'vitest'
 import { laws, violationsOf } from './laws.ts'
+import { policyStories } from './policy-laws.fixture.ts'
 import {
   terms,
   story,
@@ -28,6 +29,7 @@ import { type TraceEvent } from './trace.ts'
 
 /** By law: stories that break it, each with what makes it unlawful. */
 const unlawful: Readonly<Record<string, readonly (readonly [what: string, events: readonly TraceEvent[]])[]>> = {
+  ...policyStories,
   'nothing-lost': [
     [
       'a record that nobody handled',

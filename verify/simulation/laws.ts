@@ -5,10 +5,18 @@ import { commitLaws } from './commit-laws.ts'
 import { type Law, Records } from './law.ts'
 import { lifeLaws } from './life-laws.ts'
 import { orderLaws } from './order-laws.ts'
+import { policyLaws } from './policy-laws.ts'
 import { retryLaws } from './retry-laws.ts'
 import { type Terms, type TraceEvent } from './trace.ts'
 
-export const laws: readonly Law[] = [...commitLaws, ...orderLaws, ...retryLaws, ...boundLaws, ...lifeLaws]
+export const laws: readonly Law[] = [
+  ...commitLaws,
+  ...orderLaws,
+  ...retryLaws,
+  ...policyLaws,
+  ...boundLaws,
+  ...lifeLaws,
+]
 
 export type Violation = { readonly law: string; readonly what: string }
 

@@ -128,7 +128,7 @@ function drawPlan(seed: number, random: SeededRandom): Plan {
     handoverAtMs: random.chance(0.4) ? handoverAtMs : null,
     guest,
     healAtMs: faultsEndMs,
-    terms: { order, ...bounds, whileRetrying, attemptsMax, filtersEvery, ...times, isCalm: !isRough },
+    terms: { order, ...bounds, whileRetrying, attemptsMax, retries, filtersEvery, ...times, isCalm: !isRough },
   }
 }
 

@@ -10,6 +10,7 @@ export const terms: Terms = {
   parkedRecords: 1,
   whileRetrying: 'overtake',
   attemptsMax: 3,
+  retries: { inPlaceMs: [1_000], delaysMs: [2_000], bucketsMs: [] },
   filtersEvery: 0,
   attemptTimeoutMs: 2_000,
   abortGraceMs: 500,
@@ -53,6 +54,9 @@ export const stored = (
     attempts?: number
     dueMs?: number
     ripeMs?: number
+    delayMs?: number
+    partition?: number
+    partitions?: number
     atMs?: number
     key?: string
     body?: string
@@ -66,6 +70,8 @@ export const stored = (
   attempts: 1,
   dueMs: 0,
   ripeMs: 0,
+  delayMs: more.topic === deadLetters ? -1 : 2_000,
+  partitions: 3,
   topic: delayTopic,
   partition: 0,
   offset,
@@ -82,7 +88,7 @@ export const began = (
 export const ended = (
   run: number,
   offset: number,
-  more: { result?: 'done' | 'failed'; machine?: string; atMs?: number; topic?: string } = {},
+  more: { result?: 'done' | 'failed'; machine?: string; atMs?: number; topic?: string; asksMs?: number } = {},
 ): Told => ({ kind: 'ended', machine: 'b', result: 'done', ...source(offset), run, ...more })
 export const aborted = (run: number, offset: number, more: { machine?: string; atMs?: number } = {}): Told => ({
   kind: 'aborted',

@@ -48,6 +48,10 @@ export type TraceEvent = { readonly atMs: number } & (
       readonly dueMs: number
       /** When it may run by the broker's own clock: its delay after it was appended. */
       readonly ripeMs: number
+      /** How long it is to wait; −1 for a dead letter. */
+      readonly delayMs: number
+      /** How many partitions its topic has. */
+      readonly partitions: number
     } & At)
   /** `run` is unique for each call of a handler; `source` is where the message says that it comes from. */
   | ({
@@ -62,6 +66,8 @@ export type TraceEvent = { readonly atMs: number } & (
       readonly machine: string
       readonly run: number
       readonly result: 'done' | 'failed'
+      /** The wait that it asks for as it fails. */
+      readonly asksMs?: number | null
     } & At)
   /** The signal of a run that goes on was aborted: seen by its handler, and by nobody if that has returned at once. */
   | ({ readonly kind: 'aborted'; readonly machine: string; readonly run: number } & At)
@@ -130,6 +136,12 @@ export type Terms = {
   readonly whileRetrying: WhileRetrying
   /** One, and one for each wait in place and each delay. */
   readonly attemptsMax: number
+  /** The longest waits in place, and the waits after them; `bucketsMs` are waits for which there are topics besides. */
+  readonly retries: {
+    readonly inPlaceMs: readonly number[]
+    readonly delaysMs: readonly number[]
+    readonly bucketsMs: readonly number[]
+  }
   /** What a handler never sees. */
   readonly filtersEvery: number
   readonly attemptTimeoutMs: number
