@@ -9,7 +9,9 @@ import { type ClusterNode, clusterNodes, Machine, SeededRandom, SimulatedNetwork
 import { AppUnderTest } from './app-under-test.ts'
 import { BrokerWatch } from './broker-watch.ts'
 import { Incidents } from './incidents.ts'
-import { type DrawnRecord, type Plan } from './plan.ts'
+import { type Visit } from './crowd-plan.ts'
+import { type DrawnRecord } from './load-plan.ts'
+import { type Plan } from './plan.ts'
 import { bodyOf, type Fate, groupName, placeNameOf, topicName, Trace, type TraceEvent } from './trace.ts'
 
 export type History = {
@@ -99,7 +101,7 @@ class Stage {
     for (const incident of plan.incidents) clock.setTimer(incident.atMs, () => this.#incidents.befall(incident))
     clock.setTimer(plan.healAtMs, () => this.#heal())
     this.#keepCounting()
-    this.#invite()
+    for (const visit of plan.visits) this.#invite(visit)
 
     const first = this.#switchOn('a')
     await clock.advanceTo(plan.crashAtMs)
@@ -111,9 +113,9 @@ class Stage {
       await this.#stop(last)
       last = this.#switchOn('c')
     }
-    const guestGoneMs = plan.guest?.toMs ?? 0
-    await clock.advanceTo(Math.max(plan.healAtMs, guestGoneMs, clock.monotonicMs()))
-    await clock.runUntil(Promise.all(this.#farewells), { limit: stopLimit, what: 'the stop of the guest' })
+    const guestsGoneMs = Math.max(...plan.visits.map(({ toMs }) => toMs))
+    await clock.advanceTo(Math.max(plan.healAtMs, guestsGoneMs, clock.monotonicMs()))
+    await clock.runUntil(Promise.all(this.#farewells), { limit: stopLimit, what: 'the stop of the guests' })
     if (!(await this.#drain())) return
     if (!(await this.#stop(last))) return
 
@@ -137,14 +139,12 @@ class Stage {
     this.#core.close()
   }
 
-  /** A second member, for a while. */
-  #invite(): void {
-    const { guest } = this.plan
-    if (guest === null) return
-    this.clock.setTimer(guest.fromMs, () => {
-      const app = this.#switchOn('g')
-      this.clock.setTimer(guest.toMs - guest.fromMs, () => {
-        if (guest.leaves === 'byCrash') this.#crash(app)
+  /** One more member, for a while. */
+  #invite({ name, fromMs, toMs, leaves }: Visit): void {
+    this.clock.setTimer(fromMs, () => {
+      const app = this.#switchOn(name)
+      this.clock.setTimer(toMs - fromMs, () => {
+        if (leaves === 'byCrash') this.#crash(app)
         else this.#farewells.push(this.#stop(app))
       })
     })

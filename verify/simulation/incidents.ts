@@ -3,7 +3,8 @@
 import { type BrokerCore } from '@holdfast/broker'
 import { type SeededRandom, type SimulatedNetwork, type VirtualClock } from 'holdfast/testing'
 import { type AppUnderTest } from './app-under-test.ts'
-import { type Incident, type Plan } from './plan.ts'
+import { type Incident } from './incident-plan.ts'
+import { type Plan } from './plan.ts'
 import { groupName, topicName, type Trace } from './trace.ts'
 
 export type IncidentParts = {
