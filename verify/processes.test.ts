@@ -75,6 +75,15 @@ test('a variable set to undefined is not in the environment of the child', async
   expect(output).toEqual(['false'])
 })
 
+test('a child whose input is kept reads what is written to it, line by line', async () => {
+  const args = ['-e', `process.stdin.on('data', (text) => console.log(text + ' came'))`]
+  const said = Promise.withResolvers<string>()
+  const child = await startProcess({ name: 'reader', args, keepsInput: true, onLine: (line) => said.resolve(line) })
+  onTestFinished(() => void child.stop())
+  child.write('a word')
+  expect(await said.promise).toBe('a word came')
+})
+
 test.each(['SIGTERM', 'SIGINT'] as const)('a child ends with its parent when the parent gets %s', async (signal) => {
   // The child holds a connection to us, which the system closes when the child is gone, however it went.
   const server = createServer()

@@ -28,6 +28,8 @@ export type ProcessOptions = {
   readonly cwd?: string | undefined
   /** Written to the standard input, which is then closed. */
   readonly input?: string | undefined
+  /** The standard input stays open for `write`; it is closed when the process is stopped. @default false */
+  readonly keepsInput?: boolean | undefined
   /** `inherit` lets the child write straight to our terminal; then nothing is kept and no ready line is seen.
    *  @default 'keep' */
   readonly terminal?: 'keep' | 'inherit' | undefined
@@ -55,6 +57,8 @@ export type RunningProcess = {
   readonly exited: Promise<ProcessEnd>
   /** Sends SIGTERM, after `graceMs` (default 5,000) SIGKILL, and resolves when the process has ended. */
   stop(graceMs?: number): Promise<ProcessEnd>
+  /** Writes to the standard input of a process that `keepsInput`. What a process does not read any more is lost. */
+  write(text: string): void
   /** Sends a signal; false if the process has ended already. */
   kill(signal: NodeJS.Signals): boolean
 }
@@ -93,6 +97,7 @@ export async function startProcess(options: StartOptions): Promise<RunningProces
       readyMatch,
       exited,
       stop: (graceMs = 5_000) => stopChild(child, exited, graceMs),
+      write: (text) => void child.stdin?.write(text),
       kill: (signal) => child.kill(signal),
     }
   } catch (error) {
@@ -175,7 +180,7 @@ function spawnChild(options: ProcessOptions, onLine: (line: string) => void): Ch
   const child = spawn(options.command ?? process.execPath, options.args, {
     cwd: options.cwd,
     env: { ...process.env, ...options.env },
-    stdio: [options.input === undefined ? 'ignore' : 'pipe', output, output],
+    stdio: [options.input === undefined && !options.keepsInput ? 'ignore' : 'pipe', output, output],
   })
   endWithParent(child)
   for (const stream of ['stdout', 'stderr'] as const) {
@@ -187,7 +192,8 @@ function spawnChild(options: ProcessOptions, onLine: (line: string) => void): Ch
     })
   }
   // A child that ends without reading its input is not our error.
-  child.stdin?.on('error', () => undefined).end(options.input)
+  child.stdin?.on('error', () => undefined)
+  if (!options.keepsInput) child.stdin?.end(options.input)
   return child
 }
 

@@ -1,5 +1,5 @@
-/** One history, a pure function of its plan, the seed in it included: a cluster, a producer, apps that run, crash, hand over and stop, and faults in
- *  between. It conducts and writes down; what must be true of it is in `laws.ts`.
+/** One history, a pure function of its plan, the seed in it included: a cluster, a producer, apps that run, crash, hand over
+ *  and stop, and faults in between. It conducts and writes down; what must be true of it is in `laws.ts`.
  *
  *      a ── crash     b ── (clean stop in the middle)     c ── drains, clean stop     d ── must find nothing to do
  *      ◀──────────── faults ────────────▶ ◀────────────────── calm ───────────────────────────▶ */

@@ -1,13 +1,13 @@
 /** The simulation: many histories, each a pure function of its seed, each held against every law.
  *
- *    node verify/simulation/main.ts --runs N [--seed S] [--json] [--verbose]
+ *    node verify/simulation/main.ts --runs N [--seed S] [--workers N] [--json] [--pairs] [--verbose]
  *    node verify/simulation/main.ts --planted [--only ID,ID] [--runs N] [--seed S] [--json]
  *    node verify/simulation/main.ts --patch FILE [--runs N] [--seed S] [--json]
  *
- *  Seeds that failed before (`seeds.json`) come first, then N seeds from S on. Progress and failures go to stderr; with
- *  --json the last line of stdout is `{ runs, seed, violations, faults, histories, historiesPerSecond, failures }`,
- *  `histories` being in how many of them something happened that makes them worth their time. --verbose prints the trace of
- *  every history. Exit code 0: no law was broken; 1: one was; 2: wrong call.
+ *  Seeds that failed before (`seeds.json`) come first, then N seeds from S on, in as many processes as there are cores.
+ *  Progress and failures go to stderr; with --json the last line of stdout is the figures (`figures.ts`). --verbose prints
+ *  the trace of every history. Exit code 0: no law was broken; 1: one was, or a fault never happened in 5,000 histories;
+ *  2: wrong call.
  *
  *  --planted looks whether the simulation notices each defect of `verify/planted/simulation`, each in a copy of the sources
  *  and within N seeds (1,000 if nothing is said): `{ planted, caught, medianSeeds, missed }`. Exit code 0: all were caught.
@@ -18,19 +18,22 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
-import { type History } from './history.ts'
+import { type Account, type Trial } from './account.ts'
+import { type Figures, shortcomings } from './figures.ts'
 import { huntWithPatch, PatchRefused } from './hunt.ts'
-import { type Violation } from './laws.ts'
 import { huntPlanted } from './planted.ts'
-import { simulate } from './simulate.ts'
+import { simulate, simulateHere } from './simulate.ts'
 import { printed } from './trace.ts'
+import { workersDefault } from './workers.ts'
 
 type Options = {
   readonly runs?: number
   readonly seed: number
+  readonly workers: number
   readonly json?: true
+  readonly pairs?: true
   readonly verbose?: true
-  readonly untilBroken?: true
+  readonly untilBroken?: boolean
   readonly planted?: true
   readonly only?: readonly string[]
   readonly patch?: string
@@ -45,7 +48,9 @@ const huntRuns = 1_000
 const program = new Command('simulation')
   .option('--runs <count>', 'how many histories', parseCount)
   .option('--seed <seed>', 'seed of the first one', parseCount, 1)
+  .option('--workers <count>', 'how many processes', parseCount, workersDefault)
   .option('--json', 'print the figures as one line')
+  .option('--pairs', 'also in how many histories each pair of faults happened')
   .option('--verbose', 'print what happened in each history')
   .option('--until-broken', 'without kept seeds, end with the first broken law, name each seed')
   .option('--planted', 'look whether each planted defect is noticed')
@@ -64,14 +69,30 @@ async function run(options: Options): Promise<number> {
   }
   if (options.patch !== undefined) return huntPatch(options.patch, runs ?? huntRuns, options)
   if (runs === undefined) program.error('error: expected --runs, --planted or --patch', { exitCode: 2 })
-  const isHunting = options.untilBroken ?? false
-  const figures = await simulate({
-    seeds: seedsOf(seed, runs ?? 0, runs === 1 || isHunting),
-    untilBroken: isHunting,
-    ...(isHunting ? { onBegin: (each: number) => console.error(`seed ${each}`) } : reporter(options)),
+  const figures = await figuresFor(runs ?? 0, options)
+  const { runs: ran, pairs, ...rest } = figures
+  const lacking = shortcomings(figures)
+  for (const sentence of lacking) console.error(sentence)
+  return print(
+    { runs: ran, seed, ...rest, ...(options.pairs && { pairs }) },
+    json,
+    figures.violations + lacking.length > 0,
+  )
+}
+
+function figuresFor(runs: number, { seed, workers, verbose, untilBroken = false }: Options): Promise<Figures> {
+  const trials = trialsOf(seed, runs, runs === 1 || untilBroken)
+  if (!verbose && !untilBroken) return simulate(trials, { workers: Math.max(1, workers), onAccount: reporter() })
+  return simulateHere(trials, {
+    untilBroken,
+    onBegin: (each) => {
+      if (untilBroken) console.error(`seed ${each}`)
+    },
+    onHistory: ({ events }, account) => {
+      if (verbose) console.error(printed(events))
+      if (!untilBroken && account.violations.length > 0) tell(account)
+    },
   })
-  const { runs: ran, ...rest } = figures
-  return print({ runs: ran, seed, ...rest }, json, figures.violations > 0)
 }
 
 async function huntPatch(file: string, runs: number, { seed, json }: Options): Promise<number> {
@@ -91,34 +112,32 @@ function print(figures: object, json: true | undefined, isBroken: boolean): numb
 }
 
 /** Tells of progress and failures as they come. */
-function reporter({ verbose }: Options): { onHistory: (history: History, violations: readonly Violation[]) => void } {
+function reporter(): (account: Account) => void {
   let ran = 0
   let told = 0
   let lastProgressAt = performance.now()
-  const onHistory = ({ plan, events }: History, violations: readonly Violation[]): void => {
+  return (account) => {
     ran += 1
-    if (verbose) console.error(printed(events))
-    if (violations.length > 0 && ++told <= toldMax) tell(plan.seed, violations)
+    if (account.violations.length > 0 && ++told <= toldMax) tell(account)
     if (performance.now() - lastProgressAt <= progressEveryMs) return
     lastProgressAt = performance.now()
     console.error(`${ran} histories, ${told} of them broke a law`)
   }
-  return { onHistory }
 }
 
 /** Kept seeds, then the ones that were asked for; or only these, if somebody wants to look at them alone. */
-function seedsOf(first: number, runs: number, isAlone: boolean): number[] {
-  const asked = Array.from({ length: runs }, (_, index) => first + index)
+function trialsOf(first: number, runs: number, isAlone: boolean): Trial[] {
+  const asked = Array.from({ length: runs }, (_, index) => ({ seed: first + index }))
   if (isAlone) return asked
   const file = JSON.parse(readFileSync(join(import.meta.dirname, 'seeds.json'), 'utf8')) as {
     readonly seeds: readonly { readonly seed: number }[]
   }
-  return [...file.seeds.map((kept) => kept.seed), ...asked]
+  return [...file.seeds.map(({ seed }) => ({ seed })), ...asked]
 }
 
-function tell(seed: number, violations: readonly Violation[]): void {
-  console.error(`seed ${seed} broke ${violations.length} times:`)
-  for (const { law, what } of violations.slice(0, 5)) console.error(`  ${law}: ${what}`)
+function tell({ seed, violations }: Account): void {
+  console.error(`seed ${seed} broke a law:`)
+  for (const { law, what } of violations) console.error(`  ${law}: ${what}`)
   console.error(`  look: node verify/simulation/main.ts --runs 1 --seed ${seed} --verbose`)
 }
 
