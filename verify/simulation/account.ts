@@ -4,7 +4,7 @@ import { featuresOf } from './features.ts'
 import { type History, runHistory } from './history.ts'
 import { type Violation, violationsOf } from './laws.ts'
 import { type Plan, planOf } from './plan.ts'
-import { type Size, sizeOf } from './size.ts'
+import { type Extent, extentOf } from './extent.ts'
 import { hashOf, printed } from './trace.ts'
 
 /** What is to be played: what the seed draws, or a plan. */
@@ -23,7 +23,7 @@ export type Account = {
   readonly faults: Readonly<Record<string, number>>
   readonly features: Readonly<Record<string, number>>
   /** Null of a history that did not end. */
-  readonly size: Size | null
+  readonly extent: Extent | null
   /** Equal for two histories in which the same things happened at the same times. */
   readonly traceHash: string
 }
@@ -42,7 +42,7 @@ export async function play(trial: Trial): Promise<{ readonly account: Account; r
     violations: firstOfEach(violations),
     faults,
     features: featuresOf(events, plan),
-    size: sizeOf(events, plan),
+    extent: extentOf(events, plan),
     traceHash: hashOf(events),
   }
   return { account, history }
@@ -51,7 +51,7 @@ export async function play(trial: Trial): Promise<{ readonly account: Account; r
 /** Of a history that ended its process, or that somebody had to end. */
 export function accountOfUnended(seed: number, what: string): Account {
   const violations = [{ law: 'history-ends', what }]
-  return { seed, violations, faults: {}, features: {}, size: null, traceHash: '' }
+  return { seed, violations, faults: {}, features: {}, extent: null, traceHash: '' }
 }
 
 /** The laws that were broken, each once. */

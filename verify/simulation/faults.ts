@@ -2,7 +2,7 @@
  *  counted is a fault that the world only believes to make. */
 
 import { type NetworkFault, networkFaults } from 'holdfast/testing'
-import { type Incident } from './plan.ts'
+import { type Incident } from './incident-plan.ts'
 
 /** A machine that is cut off from all nodes meets `unreachable` at each of them. */
 type IncidentFault = Exclude<Incident['kind'], 'isolated'>

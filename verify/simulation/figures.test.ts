@@ -3,9 +3,9 @@
 import { expect, test } from 'vitest'
 import { type Account, accountOfUnended } from './account.ts'
 import { enoughRuns, figuresOf, shortcomings } from './figures.ts'
-import { type Size } from './size.ts'
+import { type Extent } from './extent.ts'
 
-const size: Size = {
+const extent: Extent = {
   records: 100,
   members: 1,
   partitions: 3,
@@ -16,7 +16,7 @@ const size: Size = {
 }
 
 function account(seed: number, more: Partial<Account> = {}): Account {
-  return { seed, violations: [], faults: {}, features: {}, size, traceHash: `${seed}`, ...more }
+  return { seed, violations: [], faults: {}, features: {}, extent, traceHash: `${seed}`, ...more }
 }
 
 test('a fault counts once for each history in which it happened, and its events are counted beside', () => {
@@ -51,9 +51,9 @@ test('a law that a history broke many times is one failure, and two laws are two
 
 test('sizes are those of the histories that ended, the median being that of a history', () => {
   const accounts = [
-    account(1, { size: { ...size, records: 50 } }),
-    account(2, { size: { ...size, records: 1_000, members: 3, order: 'none' } }),
-    account(3, { size: { ...size, records: 70 } }),
+    account(1, { extent: { ...extent, records: 50 } }),
+    account(2, { extent: { ...extent, records: 1_000, members: 3, order: 'none' } }),
+    account(3, { extent: { ...extent, records: 70 } }),
     accountOfUnended(4, 'no end'),
   ]
   expect(figuresOf(accounts, [], 1)).toMatchObject({

@@ -3,7 +3,7 @@
 
 import { createHash } from 'node:crypto'
 import { type Account, brokenLaws } from './account.ts'
-import { type Size } from './size.ts'
+import { type Extent } from './extent.ts'
 
 export type Failure = { readonly seed: number; readonly law: string }
 type Counts = Readonly<Record<string, number>>
@@ -67,7 +67,7 @@ export function figuresOf(accounts: readonly Account[], knownFaults: readonly st
     pairs,
     pairsMissing: Object.keys(pairs).filter((name) => pairs[name] === 0),
     histories: sumsOf(accounts.map(({ features }) => features)),
-    sizes: sizesOf(accounts.flatMap(({ size }) => (size === null ? [] : [size]))),
+    sizes: sizesOf(accounts.flatMap(({ extent }) => (extent === null ? [] : [extent]))),
     historiesPerSecond: seconds > 0 ? Math.round((accounts.length / seconds) * 10) / 10 : 0,
     failures,
     traceHash: hashOfAll(accounts),
@@ -80,19 +80,19 @@ export function shortcomings({ runs, faultsMissing }: Figures): string[] {
   return faultsMissing.map((fault) => `the fault '${fault}' never happened in ${runs} histories`)
 }
 
-function sizesOf(sizes: readonly Size[]): Sizes {
-  const records = sizes.map((size) => size.records)
+function sizesOf(extents: readonly Extent[]): Sizes {
+  const records = extents.map((extent) => extent.records)
   return {
     medianRecords: records.toSorted((one, other) => one - other)[Math.floor((records.length - 1) / 2)] ?? 0,
     mostRecords: records.reduce((most, each) => Math.max(most, each), 0),
     allRecords: records.reduce((sum, each) => sum + each, 0),
-    virtualSeconds: Math.round(sizes.reduce((sum, { virtualMs }) => sum + virtualMs, 0) / 1_000),
+    virtualSeconds: Math.round(extents.reduce((sum, { virtualMs }) => sum + virtualMs, 0) / 1_000),
     atLeast1000: records.filter((each) => each >= manyRecords).length,
-    atLeast3Members: sizes.filter(({ members }) => members >= manyMembers).length,
-    members: countsOf(sizes.map(({ members }) => String(members))),
-    orders: countsOf(sizes.map(({ order }) => order)),
-    whileRetrying: countsOf(sizes.map(({ whileRetrying }) => whileRetrying)),
-    protocols: countsOf(sizes.map(({ protocol }) => protocol)),
+    atLeast3Members: extents.filter(({ members }) => members >= manyMembers).length,
+    members: countsOf(extents.map(({ members }) => String(members))),
+    orders: countsOf(extents.map(({ order }) => order)),
+    whileRetrying: countsOf(extents.map(({ whileRetrying }) => whileRetrying)),
+    protocols: countsOf(extents.map(({ protocol }) => protocol)),
   }
 }
 

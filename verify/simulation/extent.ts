@@ -3,7 +3,7 @@
 import { type Plan } from './plan.ts'
 import { type TraceEvent } from './trace.ts'
 
-export type Size = {
+export type Extent = {
   /** Appended to the source. */
   readonly records: number
   /** Machines that were on at once, at the most. */
@@ -16,7 +16,7 @@ export type Size = {
   readonly protocol: Plan['protocol']
 }
 
-export function sizeOf(events: readonly TraceEvent[], plan: Plan): Size {
+export function extentOf(events: readonly TraceEvent[], plan: Plan): Extent {
   return {
     records: events.filter(({ kind }) => kind === 'appended').length,
     members: membersAtOnce(events),
