@@ -192,7 +192,9 @@ export class AppUnderTest {
       this.#trace.add({ kind: 'handedOff', machine: this.name, ...at, offset })
     })
     for (const name of ['partition.lost', 'partition.revoked'] as const) {
-      this.#app.on(name, ({ at }) => this.#trace.add({ kind: 'left', machine: this.name, ...at }))
+      this.#app.on(name, ({ at }) => {
+        this.#trace.add({ kind: 'left', machine: this.name, isRevoked: name === 'partition.revoked', ...at })
+      })
     }
     for (const name of eventsForReaders) {
       this.#app.on(name, (event: object) => this.#say(`${name} ${JSON.stringify(event, shortly)}`))

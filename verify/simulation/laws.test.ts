@@ -2,6 +2,7 @@
  *  can break would prove nothing. */
 
 import { describe, expect, test } from 'vitest'
+import { freshnessStories } from './freshness-laws.fixture.ts'
 import { laws, violationsOf } from './laws.ts'
 import { policyStories } from './policy-laws.fixture.ts'
 import {
@@ -30,6 +31,7 @@ import { type TraceEvent } from './trace.ts'
 /** By law: stories that break it, each with what makes it unlawful. */
 const unlawful: Readonly<Record<string, readonly (readonly [what: string, events: readonly TraceEvent[]])[]>> = {
   ...policyStories,
+  ...freshnessStories,
   'nothing-lost': [
     [
       'a record that nobody handled',
@@ -364,6 +366,7 @@ test('a lawful story with a retry, a crash, a loss, a zombie and two clean stops
     began(6, 2, { atMs: 1_000 }),
     began(7, 3, { atMs: 1_000 }),
     ended(6, 2),
+    committed(3),
     aborted(7, 3, { atMs: 3_000 }),
     appended(4, 'm'),
     appended(5, 'n'),

@@ -2,6 +2,7 @@
 
 import { boundLaws } from './bound-laws.ts'
 import { commitLaws } from './commit-laws.ts'
+import { freshnessLaws } from './freshness-laws.ts'
 import { type Law, Records } from './law.ts'
 import { lifeLaws } from './life-laws.ts'
 import { orderLaws } from './order-laws.ts'
@@ -11,6 +12,7 @@ import { type Terms, type TraceEvent } from './trace.ts'
 
 export const laws: readonly Law[] = [
   ...commitLaws,
+  ...freshnessLaws,
   ...orderLaws,
   ...retryLaws,
   ...policyLaws,

@@ -80,6 +80,7 @@ function drawPlan(seed: number, random: SeededRandom): Plan {
   const drains = random.stream('drains')
   const drainAtRevokeMs = drains.pick([3_000, 3_000, 300, 0])
   const drainAtStopMs = drains.pick([20_000, 20_000, 20_000, 200])
+  const protocol = random.stream('protocol').pick<Plan['protocol']>(['eager', 'cooperative'])
   const times = { attemptTimeoutMs, abortGraceMs, drainAtRevokeMs, drainAtStopMs, drainBoundMs }
   return {
     seed,
@@ -87,7 +88,7 @@ function drawPlan(seed: number, random: SeededRandom): Plan {
     brokers,
     partitions,
     batches,
-    protocol: random.stream('protocol').pick(['eager', 'cooperative']),
+    protocol,
     order,
     concurrency,
     bufferedRecords,
@@ -103,7 +104,17 @@ function drawPlan(seed: number, random: SeededRandom): Plan {
     handoverAtMs: random.chance(0.4) ? handoverAtMs : null,
     visits,
     healAtMs: faultsEndMs,
-    terms: { order, ...bounds, whileRetrying, attemptsMax, retries, filtersEvery, ...times, isCalm: !isRough },
+    terms: {
+      order,
+      ...bounds,
+      whileRetrying,
+      attemptsMax,
+      retries,
+      filtersEvery,
+      ...times,
+      protocol,
+      isCalm: !isRough,
+    },
   }
 }
 

@@ -17,6 +17,7 @@ export const terms: Terms = {
   drainAtRevokeMs: 3_000,
   drainAtStopMs: 20_000,
   drainBoundMs: 60_000,
+  protocol: 'eager',
   isCalm: true,
 }
 

@@ -91,7 +91,7 @@ export type TraceEvent = { readonly atMs: number } & (
   /** A machine asks what is committed, since it is about to read partitions. */
   | { readonly kind: 'asked'; readonly machine: string }
   /** A partition was revoked or lost: what the machine does with it afterwards is a new ownership. */
-  | ({ readonly kind: 'left'; readonly machine: string } & Partition)
+  | ({ readonly kind: 'left'; readonly machine: string; readonly isRevoked?: boolean } & Partition)
   /** A machine asks for a commit, whatever the answer will be. */
   | { readonly kind: 'commitAsked'; readonly machine: string }
   /** Somebody pauses the consumer of a machine, and takes it back. */
@@ -150,6 +150,7 @@ export type Terms = {
   readonly drainAtStopMs: number
   /** Everything must have been committed so long after the faults ended. */
   readonly drainBoundMs: number
+  readonly protocol: 'eager' | 'cooperative'
   /** Nothing goes wrong but the one crash. */
   readonly isCalm: boolean
 }
