@@ -11,7 +11,9 @@ portContract('in process', () => {
   const nodes = clusterNodes(1)
   const core = new BrokerCore({ brokers: nodes, clock })
   const network = new SimulatedNetwork(clock.stream('network'))
-  const port = new InProcessPort({ core, clock, network, nodes, clientId: 'contract', machine: 'm', route: 'm port 1' })
+  const view = clock.view('m')
+  const names = { clientId: 'contract', machine: 'm', route: 'm port 1' }
+  const port = new InProcessPort({ core, clock, network, nodes, view, ...names })
   const stop = clock.flow()
   const close = (): Promise<void> => {
     port.close()

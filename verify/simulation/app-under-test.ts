@@ -30,6 +30,15 @@ const fates = {
   },
 }
 
+type AppParts = {
+  readonly plan: Plan
+  readonly trace: Trace
+  readonly machine: Machine
+  readonly random: SeededRandom
+  /** Whether what handlers depend on is away, so that whatever may fail, fails. */
+  readonly isAway: () => boolean
+}
+
 export class AppUnderTest {
   readonly name: string
   readonly machine: Machine
@@ -39,10 +48,12 @@ export class AppUnderTest {
   readonly #places = new PlaceLogger()
   readonly #app: Holdfast
   readonly #consumer: ReturnType<Holdfast['consume']>
+  readonly #isAway: () => boolean
   #isOver = false
 
-  constructor(name: string, parts: { plan: Plan; trace: Trace; machine: Machine; random: SeededRandom }) {
-    const { plan, trace, machine, random } = parts
+  constructor(name: string, parts: AppParts) {
+    const { plan, trace, machine, random, isAway } = parts
+    this.#isAway = isAway
     this.name = name
     this.machine = machine
     this.#plan = plan
@@ -108,6 +119,7 @@ export class AppUnderTest {
   }
 
   async stop(): Promise<void> {
+    await new Promise<void>((resolve) => this.machine.whenAwake(resolve))
     this.#trace.add({ kind: 'stopping', machine: this.name })
     this.#isOver = true
     const { clean, uncommitted } = await this.#app.stop()
@@ -122,14 +134,19 @@ export class AppUnderTest {
 
   /** What a user of the app asks for. */
   pause(): void {
-    void this.#consumer.pause()
-    this.#trace.add({ kind: 'paused', machine: this.name })
+    this.machine.whenAwake(() => {
+      if (this.#isOver) return
+      void this.#consumer.pause()
+      this.#trace.add({ kind: 'paused', machine: this.name })
+    })
   }
 
   resume(): void {
-    if (this.#isOver) return
-    this.#trace.add({ kind: 'resumed', machine: this.name })
-    void this.#consumer.resume()
+    this.machine.whenAwake(() => {
+      if (this.#isOver) return
+      this.#trace.add({ kind: 'resumed', machine: this.name })
+      void this.#consumer.resume()
+    })
   }
 
   explain(): string {
@@ -157,7 +174,7 @@ export class AppUnderTest {
     const { handler, retries } = this.#plan
     const isLost = message.value !== 'fine'
     const mayFail = attempt < retries.attemptsMax
-    const fails = (random.chance(handler.fails) && mayFail) || isLost
+    const fails = ((random.chance(handler.fails) || this.#isAway()) && mayFail) || isLost
     // Who hangs does not get to say that nothing can help.
     const hangs = random.chance(handler.hangs) && mayFail && !isLost
     const ignoresAbort = random.chance(handler.ignoresAbort) && attempt === 1 && mayFail && !isLost

@@ -153,7 +153,9 @@ class Stage {
   #switchOn(name: string): AppUnderTest {
     const { plan, trace, clock } = this
     const machine = new Machine(name, { core: this.#core, clock, network: this.#network, nodes: this.#nodes })
-    const app = new AppUnderTest(name, { plan, trace, machine, random: this.#random.stream(`handler ${name}`) })
+    const random = this.#random.stream(`handler ${name}`)
+    const isAway = (): boolean => this.#incidents.isAway()
+    const app = new AppUnderTest(name, { plan, trace, machine, random, isAway })
     this.#running.push(app)
     app.start().catch((error: unknown) => trace.add({ kind: 'failed', machine: name, reason: String(error) }))
     return app

@@ -207,4 +207,67 @@ describe('what goes wrong', () => {
     expect(story).toEqual([])
     expect(committed(on)).toEqual([2])
   })
+
+  test('through a partition in one direction a request is applied and its answer lost, or not even that', async () => {
+    const on = await stage()
+    await commit(on, 1)
+    const coordinator = on.core.coordinatorOf('g')
+    on.network.separate('client', coordinator, 'partitioned', ['back'])
+    const unanswered = kindOf(commit(on, 2))
+    await on.clock.advance(1_000)
+    expect([await unanswered, ...committed(on)]).toEqual(['timeout', 2])
+
+    on.network.join('client', coordinator)
+    await commit(on, 3)
+    on.network.separate('client', coordinator, 'partitioned', ['thither'])
+    const unheard = kindOf(commit(on, 4))
+    await on.clock.advance(1_000)
+    expect([await unheard, ...committed(on)]).toEqual(['timeout', 3])
+    expect(on.network.counts.partitioned).toBe(2)
+  })
+
+  test('a machine whose event loop is held up hears of everything afterwards: first its timers, then answers', async () => {
+    const on = await stage()
+    on.network.conditions = { ...on.network.conditions, latencyMs: [10, 10] }
+    const story: string[] = []
+    const note = (what: string) => (): void => void story.push(`${what} at ${on.clock.monotonicMs()}`)
+    void commit(on, 7).then(note('answer'))
+    on.machine.clock.setTimer(90, note('timer 90'))
+    on.machine.clock.setTimer(50, note('timer 50'))
+    on.machine.clock.setTimer(60, () => expect.unreachable('it was cancelled')).cancel()
+    await on.clock.advance(10)
+
+    on.machine.freeze(500)
+    await on.clock.advance(499)
+    expect([story, committed(on)]).toEqual([[], [7]])
+    await on.clock.advance(1)
+
+    expect(story).toEqual(['timer 50 at 510', 'timer 90 at 510', 'answer at 510'])
+  })
+
+  test('a deadline that passed while the event loop was held up comes before the answer that was there in time', async () => {
+    const on = await stage()
+    await ask(on)
+    on.network.conditions = { ...on.network.conditions, latencyMs: [10, 10] }
+    const call = kindOf(ask(on, 100))
+    on.machine.freeze(200)
+    await on.clock.advance(200)
+
+    expect(await call).toBe('timeout')
+  })
+
+  test('what is cut while the event loop is held up is told afterwards, once', async () => {
+    const on = await stage()
+    await ask(on)
+    on.network.conditions = { ...on.network.conditions, latencyMs: [10, 10] }
+    const told: string[] = []
+    void kindOf(ask(on)).then((kind) => told.push(kind))
+    on.machine.freeze(200)
+    on.network.takeDown(1, 'nodeRestarted')
+    await on.clock.advance(199)
+    expect(told).toEqual([])
+    await on.clock.advance(1)
+
+    expect(told).toEqual(['closed'])
+  })
 })

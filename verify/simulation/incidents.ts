@@ -2,8 +2,9 @@
 
 import { type BrokerCore } from '@holdfast/broker'
 import { type SeededRandom, type SimulatedNetwork, type VirtualClock } from 'holdfast/testing'
+import { AnswerFaults } from './answer-faults.ts'
 import { type AppUnderTest } from './app-under-test.ts'
-import { type Incident } from './incident-plan.ts'
+import { type ClusterIncident, type Incident, type MachineIncident } from './incident-plan.ts'
 import { type Plan } from './plan.ts'
 import { groupName, topicName, type Trace } from './trace.ts'
 
@@ -17,6 +18,8 @@ export type IncidentParts = {
   readonly running: () => readonly AppUnderTest[]
 }
 
+type Victims = { readonly random: SeededRandom; readonly node: number; readonly partition: number }
+
 /** Longer than any retry waits: nobody may wait for a calendar. */
 const calendarJumpMsMax = 3_600_000
 
@@ -24,133 +27,178 @@ export class Incidents {
   /** Of what happened without the network. */
   readonly counts: Map<string, number> = new Map()
   readonly #parts: IncidentParts
+  readonly #answers: AnswerFaults
+  /** Nodes that are being restarted, with how each comes back. */
+  readonly #restarts = new Map<number, () => void>()
+  #outageUntilMs = 0
   #isOver = false
 
   constructor(parts: IncidentParts) {
     this.#parts = parts
+    const { core, clock } = parts
+    this.#answers = new AnswerFaults({ core, clock, happened: (fault, what) => this.#happened(fault, what) })
   }
 
   end(): void {
     this.#isOver = true
+    this.#answers.end()
+    for (const comeBack of this.#restarts.values()) comeBack()
   }
 
   befall(incident: Incident): void {
-    const { core, network, clock, trace, plan } = this.#parts
     const random = this.#parts.random.stream(`incident ${incident.kind} ${incident.atMs}`)
-    const node = random.integer(1, plan.brokers)
-    const partition = random.integer(0, plan.partitions - 1)
+    const { plan } = this.#parts
+    const victims = {
+      random,
+      node: random.integer(1, plan.brokers),
+      partition: random.integer(0, plan.partitions - 1),
+    }
     switch (incident.kind) {
+      case 'leaderMoved':
+      case 'coordinatorMoved':
+      case 'memberExpired':
+      case 'controlBatch':
+      case 'nodeDown':
+      case 'nodeRestarted':
+        return this.#toCluster(incident, victims)
+      case 'unreachable':
+      case 'isolated':
+      case 'partitioned':
+      case 'frozen':
+      case 'calendarJump':
+      case 'userPause':
+      case 'outage':
+        return this.#toMachines(incident, victims)
+      default:
+        return this.#answers.begin(incident, this.#victim(random)?.name)
+    }
+  }
+
+  /** Whether what handlers depend on is away. Asked by a handler that fails if it is. */
+  isAway(): boolean {
+    const isAway = !this.#isOver && this.#parts.clock.monotonicMs() < this.#outageUntilMs
+    if (isAway) this.counts.set('outage', (this.counts.get('outage') ?? 0) + 1)
+    return isAway
+  }
+
+  #toCluster(incident: ClusterIncident, { random, node, partition }: Victims): void {
+    const { core, network, clock } = this.#parts
+    const { kind } = incident
+    switch (kind) {
       case 'leaderMoved': {
         const topic = random.pick(core.topics().map(({ name }) => name))
-        if (core.leaderOf(topic, partition) === node) return
+        if (core.leaderOf(topic, partition) === node || !core.isUp(node)) return
         core.moveLeader(topic, partition, node)
-        return this.#happened(incident, `partition ${partition} of ${topic} to node ${node}`)
+        return this.#happened(kind, `partition ${partition} of ${topic} to node ${node}`)
       }
       case 'coordinatorMoved':
-        if (core.coordinatorOf(groupName) === node) return
-        core.moveCoordinator(groupName, node)
-        return this.#happened(incident, `to node ${node}`)
+        if (core.coordinatorOf(groupName) === node || !core.isUp(node)) return
+        core.moveCoordinator(groupName, node, { loadingMs: incident.loadingMs })
+        return this.#happened(kind, `to node ${node}, which reads for ${incident.loadingMs} ms`)
       case 'memberExpired': {
         const members = core.group(groupName)?.members ?? []
         if (members.length === 0) return
-        const { memberId, clientId } = random.pick(members)
+        const { memberId } = random.pick(members)
         core.expireMember(groupName, memberId)
-        return this.#happened(incident, `${clientId} as ${memberId}`)
+        return this.#happened(kind, memberId)
       }
-      case 'nodeDown':
-        network.takeDown(node)
-        clock.setTimer(incident.forMs, () => network.bringUp(node))
-        return trace.add({ kind: 'fault', fault: incident.kind, what: `node ${node} for ${incident.forMs} ms` })
-      case 'unreachable':
-        return this.#separate(incident, random, [node])
-      case 'isolated':
-        return this.#separate(
-          incident,
-          random,
-          Array.from({ length: plan.brokers }, (_, index) => index + 1),
-        )
       case 'controlBatch': {
         const offset = core.appendTransactionMarker(topicName, partition)
-        return this.#happened(incident, `${partition}/${offset}`)
+        return this.#happened(kind, `${partition}/${offset}`)
+      }
+      case 'nodeDown':
+        if (!core.isUp(node)) return
+        network.takeDown(node)
+        clock.setTimer(incident.forMs, () => {
+          if (core.isUp(node)) network.bringUp(node)
+        })
+        return this.#tell(kind, `node ${node} for ${incident.forMs} ms`)
+      case 'nodeRestarted':
+        return this.#restart(node, incident.forMs)
+    }
+  }
+
+  /** The others lead meanwhile what it led; then it leads it again, as its replicas are the preferred ones. */
+  #restart(node: number, forMs: number): void {
+    const { core, network, clock } = this.#parts
+    if (!core.isUp(node)) return
+    const led = core
+      .topics()
+      .flatMap(({ name, partitions }) => partitions.map(({ index, leaderId }) => ({ name, index, leaderId })))
+      .filter(({ leaderId }) => leaderId === node)
+    const isCoordinator = core.coordinatorOf(groupName) === node
+    network.takeDown(node, 'nodeRestarted')
+    core.stopNode(node)
+    this.#tell('nodeRestarted', `node ${node} for ${forMs} ms`)
+    const comeBack = (): void => {
+      if (!this.#restarts.delete(node)) return
+      core.startNode(node)
+      network.bringUp(node)
+      for (const { name, index } of led) if (core.leaderOf(name, index) !== node) core.moveLeader(name, index, node)
+      if (isCoordinator && core.coordinatorOf(groupName) !== node) core.moveCoordinator(groupName, node)
+    }
+    this.#restarts.set(node, comeBack)
+    clock.setTimer(forMs, comeBack)
+  }
+
+  #toMachines(incident: MachineIncident, { random, node }: Victims): void {
+    const { clock, trace, plan } = this.#parts
+    const { kind } = incident
+    const app = this.#victim(random)
+    if (app === undefined || this.#isOver) return
+    switch (kind) {
+      case 'unreachable':
+        return this.#separate(incident, [app], [node])
+      case 'isolated':
+        return this.#separate(incident, [app], this.#nodes())
+      case 'partitioned': {
+        const apps = this.#parts.running().filter((each) => each === app || random.chance(0.5))
+        const nodes = this.#nodes().filter((each) => each === node || random.chance(0.3))
+        return this.#separate(incident, apps, nodes)
+      }
+      case 'frozen': {
+        const forMs = Math.min(incident.forMs, plan.healAtMs - clock.monotonicMs())
+        if (forMs <= 0) return
+        app.machine.freeze(forMs)
+        trace.add({ kind: 'froze', machine: app.name, forMs })
+        return this.#happened(kind, `${app.name} for ${forMs} ms`)
       }
       case 'calendarJump': {
-        const app = this.#victim(random)
-        if (app === undefined) return
         const byMs = random.integer(-calendarJumpMsMax, calendarJumpMsMax)
         app.machine.jumpEpoch(byMs)
         trace.add({ kind: 'calendarJumped', machine: app.name, byMs })
-        return this.#happened(incident, `${app.name} by ${byMs} ms`)
+        return this.#happened(kind, `${app.name} by ${byMs} ms`)
       }
-      case 'brokerError':
-      case 'produceRefused':
-      case 'produceAmbiguous':
-      case 'commitRefused':
-        return this.#disturb(incident)
-      case 'userPause': {
-        const app = this.#victim(random)
-        if (app === undefined) return
+      case 'userPause':
         app.pause()
         clock.setTimer(incident.forMs, () => app.resume())
-        return this.#happened(incident, `${app.name} for ${incident.forMs} ms`)
-      }
+        return this.#happened(kind, `${app.name} for ${incident.forMs} ms`)
+      case 'outage':
+        this.#outageUntilMs = Math.max(this.#outageUntilMs, clock.monotonicMs() + incident.forMs)
+        return this.#tell(kind, `for ${incident.forMs} ms`)
     }
   }
 
-  /** Takes the place of answers of the brokers. */
-  #disturb(
-    incident: Extract<Incident, { kind: 'brokerError' | 'produceRefused' | 'produceAmbiguous' | 'commitRefused' }>,
+  /** They know of nothing and nobody is told; connections that exist fall silent. */
+  #separate(
+    incident: Extract<MachineIncident, { kind: 'unreachable' | 'isolated' | 'partitioned' }>,
+    apps: readonly AppUnderTest[],
+    nodes: readonly number[],
   ): void {
-    const { core, clock } = this.#parts
-    switch (incident.kind) {
-      case 'brokerError': {
-        const forget = core.intercept(incident.api, (request) => {
-          forget()
-          if (this.#isOver) return undefined
-          this.#happened(incident, `${incident.api} answers ${incident.code}`)
-          return refusal(incident.api, incident.code, request)
-        })
-        return
-      }
-      case 'produceRefused': {
-        const forget = core.intercept('Produce', (request) => {
-          if (this.#isOver) return undefined
-          this.#happened(incident, `Produce answers ${incident.code}`)
-          return produceRefusal(incident.code, request)
-        })
-        clock.setTimer(incident.forMs, forget)
-        return
-      }
-      case 'commitRefused': {
-        const forget = core.intercept('OffsetCommit', (request) => {
-          if (this.#isOver) return undefined
-          this.#happened(incident, `OffsetCommit answers ${incident.code}`)
-          return refusal('OffsetCommit', incident.code, request)
-        })
-        clock.setTimer(incident.forMs, forget)
-        return
-      }
-      case 'produceAmbiguous': {
-        const forget = core.intercept('Produce', () => {
-          forget()
-          if (this.#isOver) return undefined
-          this.#happened(incident, 'Produce is applied and never answered')
-          return 'applyThenDrop'
-        })
-      }
-    }
+    const { network, clock } = this.#parts
+    const { kind, forMs } = incident
+    const ways = kind === 'partitioned' ? incident.ways : undefined
+    const pairs = apps.flatMap(({ name }) => nodes.map((node) => ({ name, node })))
+    for (const { name, node } of pairs) network.separate(name, node, kind, ways)
+    clock.setTimer(forMs, () => {
+      for (const { name, node } of pairs) network.join(name, node)
+    })
+    const how = ways === undefined ? '' : `, ${ways.join(' and ')}`
+    this.#tell(kind, `${apps.map(({ name }) => name).join(', ')} and nodes ${nodes.join(', ')}${how} for ${forMs} ms`)
   }
 
-  /** It knows of nothing and nobody is told; connections that exist fall silent. */
-  #separate(incident: Incident & { forMs: number }, random: SeededRandom, nodes: readonly number[]): void {
-    const { network, clock, trace } = this.#parts
-    const app = this.#victim(random)
-    if (app === undefined || this.#isOver) return
-    for (const node of nodes) network.separate(app.name, node)
-    clock.setTimer(incident.forMs, () => {
-      for (const node of nodes) network.join(app.name, node)
-    })
-    const what = `${app.name} and nodes ${nodes.join(', ')} for ${incident.forMs} ms`
-    trace.add({ kind: 'fault', fault: incident.kind, what })
+  #nodes(): number[] {
+    return Array.from({ length: this.#parts.plan.brokers }, (_, index) => index + 1)
   }
 
   #victim(random: SeededRandom): AppUnderTest | undefined {
@@ -158,50 +206,13 @@ export class Incidents {
     return running.length === 0 ? undefined : random.pick(running)
   }
 
-  #happened({ kind }: Incident, what: string): void {
-    this.#parts.trace.add({ kind: 'fault', fault: kind, what })
-    this.counts.set(kind, (this.counts.get(kind) ?? 0) + 1)
+  #happened(fault: Incident['kind'], what: string): void {
+    this.#tell(fault, what)
+    this.counts.set(fault, (this.counts.get(fault) ?? 0) + 1)
   }
-}
 
-type Named = { readonly name: string; readonly partitions?: readonly { readonly partitionIndex: number }[] }
-
-/** The whole answer of an API that refuses with one code. */
-function refusal(api: 'OffsetCommit' | 'Heartbeat' | 'OffsetFetch', errorCode: number, request: object): object {
-  switch (api) {
-    case 'Heartbeat':
-      return { errorCode }
-    case 'OffsetFetch': {
-      const { groups } = request as { groups: readonly { groupId: string }[] }
-      return { groups: groups.map(({ groupId }) => ({ groupId, errorCode, topics: [] })) }
-    }
-    case 'OffsetCommit': {
-      const { topics } = request as { topics: readonly Named[] }
-      const refused = ({ name, partitions = [] }: Named): object => ({
-        name,
-        partitions: partitions.map(({ partitionIndex }) => ({ partitionIndex, errorCode })),
-      })
-      return { topics: topics.map(refused) }
-    }
-  }
-}
-
-type Produced = { readonly name: string; readonly partitions: readonly { readonly index: number }[] }
-
-function produceRefusal(errorCode: number, request: object): object {
-  const nothing = {
-    errorCode,
-    baseOffset: -1,
-    logAppendTimeMs: -1,
-    logStartOffset: -1,
-    recordErrors: [],
-    errorMessage: null,
-  }
-  const { topics } = request as { topics: readonly Produced[] }
-  return {
-    responses: topics.map(({ name, partitions }) => ({
-      name,
-      partitions: partitions.map(({ index }) => ({ index, ...nothing })),
-    })),
+  /** Whoever meets it is counted then. */
+  #tell(fault: Incident['kind'], what: string): void {
+    this.#parts.trace.add({ kind: 'fault', fault, what })
   }
 }

@@ -45,6 +45,8 @@ export const abortGraceMs = 500
 /** Session and rebalance (6 s each), a join that runs into its deadline (11 s) and is made again, backoffs of 5 s: what may
  *  come together after the faults of one history, and a margin. */
 const recoveryMs = 60_000
+/** Records that have come are worked on for about so long. */
+const busyAfterMs = 2_000
 /** I19: how much longer than the work itself, done one record after the other, it may take. */
 const workFactor = 3
 
@@ -98,7 +100,9 @@ function drawPlan(seed: number, random: SeededRandom): Plan {
     handler,
     retries,
     network: drawNetwork(random.stream('network'), isRough),
-    incidents: isRough ? drawIncidents(random.stream('incidents'), faultsEndMs, visits) : [],
+    incidents: isRough
+      ? drawIncidents(random.stream('incidents'), { untilMs: faultsEndMs, busyMs: spanMs + busyAfterMs, visits })
+      : [],
     crashAtMs,
     restartAfterMs,
     handoverAtMs: random.chance(0.4) ? handoverAtMs : null,

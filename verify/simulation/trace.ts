@@ -105,6 +105,8 @@ export type TraceEvent = { readonly atMs: number } & (
     }
   /** The group forgot a machine that had not asked for it and may not have heard of it yet. */
   | { readonly kind: 'expelled'; readonly machine: string }
+  /** Its event loop is held up: whatever happens there meanwhile happens afterwards, all at once. */
+  | { readonly kind: 'froze'; readonly machine: string; readonly forMs: number }
   | { readonly kind: 'calendarJumped'; readonly machine: string; readonly byMs: number }
   | {
       readonly kind: 'counted'
@@ -265,6 +267,8 @@ function sentenceOf(event: TraceEvent): string {
       return `is given ${event.partitions.map(shortPlaceOf).join(', ') || 'nothing'} (generation ${event.generation})`
     case 'expelled':
       return 'is no longer in the group, and did not ask for that'
+    case 'froze':
+      return `⚡ its event loop is held up for ${event.forMs} ms`
     case 'calendarJumped':
       return `⚡ the calendar jumps by ${event.byMs} ms`
     case 'counted':

@@ -17,7 +17,8 @@ import {
 } from '../kafka/port.ts'
 import type { BatchCodec } from '../kafka/record-batch.ts'
 import type { SimulatedNetwork } from './simulated-network.ts'
-import type { ClockView, VirtualClock } from './virtual-clock.ts'
+import type { ClockView } from './clock-view.ts'
+import type { VirtualClock } from './virtual-clock.ts'
 import { type Exchange, Wire } from './wire.ts'
 
 export type InProcessParts = {
@@ -57,7 +58,13 @@ export class Machine implements Environment {
 
   openPort(options: { readonly clientId: string }): Promise<OpenPort> {
     const route = `${this.#name} port ${this.#ports.length + 1}`
-    const port = new InProcessPort({ ...this.#parts, clientId: options.clientId, machine: this.#name, route })
+    const port = new InProcessPort({
+      ...this.#parts,
+      clientId: options.clientId,
+      machine: this.#name,
+      view: this.#view,
+      route,
+    })
     this.#ports.push(port)
     return Promise.resolve(port)
   }
@@ -65,6 +72,16 @@ export class Machine implements Environment {
   /** Its calendar jumps; its timers do not notice. */
   jumpEpoch(byMs: number): void {
     this.#view.jumpEpoch(byMs)
+  }
+
+  /** Its event loop is held up: timers and messages wait, and come all together afterwards. */
+  freeze(forMs: number): void {
+    this.#view.freeze(forMs)
+  }
+
+  /** Does something on this machine that comes from outside, such as a signal: once its event loop gets to it. */
+  whenAwake(act: () => void): void {
+    this.#view.whenAwake(act)
   }
 
   /** Nothing on this machine happens any more: no timer, no answer, no goodbye. Call it between two turns, where no code of
@@ -75,7 +92,12 @@ export class Machine implements Environment {
   }
 }
 
-type PortParts = InProcessParts & { readonly clientId: string; readonly machine: string; readonly route: string }
+type PortParts = InProcessParts & {
+  readonly clientId: string
+  readonly machine: string
+  readonly view: ClockView
+  readonly route: string
+}
 
 export class InProcessPort implements KafkaPort {
   readonly codec: BatchCodec = pureCodec
@@ -101,7 +123,7 @@ export class InProcessPort implements KafkaPort {
     const wire = this.#wireTo(node, channel)
     if (wire === undefined) return Promise.reject(new PortError('refused', node, 'no node has this address'))
     return new Promise<ResponseOf<A>>((resolve, reject) => {
-      const deadline = this.#parts.clock.setTimer(timeoutMs, () => {
+      const deadline = this.#parts.view.setTimer(timeoutMs, () => {
         const wasConnecting = wire.isConnecting
         wire.forget(exchange)
         const [kind, what] = wasConnecting ? (['refused', 'connection'] as const) : (['timeout', 'answer'] as const)
@@ -145,7 +167,7 @@ export class InProcessPort implements KafkaPort {
 
   /** Undefined if nobody lives at the address. */
   #wireTo({ host, port }: NodeAddress, channel: Channel): Wire | undefined {
-    const { core, clock, network, nodes, clientId, machine, route } = this.#parts
+    const { core, clock, network, nodes, clientId, machine, view, route } = this.#parts
     const node = nodes.find((each) => each.host === host && each.port === port)
     if (node === undefined) return undefined
     const key = `${channel} ${node.nodeId}`
@@ -154,7 +176,18 @@ export class InProcessPort implements KafkaPort {
     const onClosed = (closed: Wire): void => {
       if (this.#wires.get(key) === closed) this.#wires.delete(key)
     }
-    const wire = new Wire({ core, clock, network, clientId, client: machine, node, route: `${route} ${key}`, onClosed })
+    const whenAwake = (arrive: () => void): void => view.whenAwake(arrive)
+    const wire = new Wire({
+      core,
+      clock,
+      network,
+      clientId,
+      client: machine,
+      whenAwake,
+      node,
+      route: `${route} ${key}`,
+      onClosed,
+    })
     this.#wires.set(key, wire)
     return wire
   }

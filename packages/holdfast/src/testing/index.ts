@@ -3,7 +3,8 @@
 /** One call and a test has its Kafka. */
 export { testKit, type TestKit, type TestKitOptions, type TopicRecord, type WaitOptions } from './test-kit.ts'
 /** Time that moves when told. */
-export { type ClockView, type RunOptions, VirtualClock, type VirtualClockOptions } from './virtual-clock.ts'
+export { type RunOptions, VirtualClock, type VirtualClockOptions } from './virtual-clock.ts'
+export { type ClockView } from './clock-view.ts'
 /** Chance that repeats itself. */
 export { SeededRandom } from './seeded-random.ts'
 /** The way between client and broker, and what may go wrong on it. */
@@ -13,6 +14,7 @@ export {
   networkFaults,
   perfectNetwork,
   SimulatedNetwork,
+  type Way,
 } from './simulated-network.ts'
 /** The parts that a kit is made of, for simulations of several machines. */
 export { type ClusterNode, clusterNodes, type InProcessParts, Machine } from './in-process-port.ts'

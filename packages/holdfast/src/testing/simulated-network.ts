@@ -11,25 +11,33 @@ import type { SeededRandom } from './seeded-random.ts'
 export const networkFaults = [
   'refused',
   'unreachable',
+  'isolated',
+  'partitioned',
   'requestLost',
   'resetBeforeApplied',
   'answerLost',
   'resetAfterApplied',
   'stalled',
   'nodeDown',
+  'nodeRestarted',
 ] as const
 
-/** `refused` no connection is made · `unreachable` a partition of the network swallows everything · `requestLost`,
- *  `answerLost` and silence · `resetBeforeApplied`, `resetAfterApplied` · `stalled` a message takes far too long ·
- *  `nodeDown` all connections of a node are cut and none is made. */
+/** `refused` no connection is made · `unreachable` nothing passes between a machine and a node, `isolated` between a machine
+ *  and all nodes, `partitioned` between some machines and some nodes · `requestLost`, `answerLost` and silence ·
+ *  `resetBeforeApplied`, `resetAfterApplied` · `stalled` a message takes far too long · `nodeDown` all connections of a node
+ *  are cut and none is made, `nodeRestarted` also by the broker. */
 export type NetworkFault = (typeof networkFaults)[number]
+type Separation = 'unreachable' | 'isolated' | 'partitioned'
+type Outage = 'nodeDown' | 'nodeRestarted'
+/** From a client to a node, and from there back. */
+export type Way = 'thither' | 'back'
 
 /** Each probability is that of one message, `refused` that of one attempt to connect. */
 export type NetworkConditions = {
   /** One way, shortest and longest. */
   readonly latencyMs: readonly [min: number, max: number]
   readonly stallMs: number
-} & { readonly [F in Exclude<NetworkFault, 'unreachable' | 'nodeDown'>]: number }
+} & { readonly [F in Exclude<NetworkFault, Separation | Outage>]: number }
 
 /** Instant and without fault. */
 export const perfectNetwork: NetworkConditions = {
@@ -60,8 +68,8 @@ export class SimulatedNetwork {
   #conditions: NetworkConditions
   readonly #streams = new Map<string, SeededRandom>()
   readonly #cables = new Set<Cable>()
-  readonly #down = new Set<number>()
-  readonly #partitions = new Set<string>()
+  readonly #down = new Map<number, Outage>()
+  readonly #separations = new Map<string, { readonly fault: Separation; readonly ways: readonly Way[] }>()
   readonly #counts = new Map<NetworkFault, number>()
 
   constructor(random: SeededRandom, conditions: NetworkConditions = perfectNetwork) {
@@ -87,31 +95,39 @@ export class SimulatedNetwork {
   heal(): void {
     this.#conditions = { ...perfectNetwork, latencyMs: this.#conditions.latencyMs }
     this.#down.clear()
-    this.#partitions.clear()
+    this.#separations.clear()
   }
 
-  takeDown(nodeId: number): void {
-    this.#down.add(nodeId)
-    for (const cable of [...this.#cables]) if (cable.nodeId === nodeId) cable.cut('nodeDown')
+  takeDown(nodeId: number, fault: Outage = 'nodeDown'): void {
+    this.#down.set(nodeId, fault)
+    for (const cable of [...this.#cables]) if (cable.nodeId === nodeId) cable.cut(fault)
   }
 
   bringUp(nodeId: number): void {
     this.#down.delete(nodeId)
   }
 
-  /** Nothing passes between them any more, and neither is told. */
-  separate(client: string, nodeId: number): void {
-    this.#partitions.add(`${client} ${nodeId}`)
+  /** Nothing passes between them any more, or in one direction only, and neither is told. */
+  separate(
+    client: string,
+    nodeId: number,
+    fault: Separation = 'unreachable',
+    ways: readonly Way[] = ['thither', 'back'],
+  ): void {
+    this.#separations.set(`${client} ${nodeId}`, { fault, ways })
   }
 
   join(client: string, nodeId: number): void {
-    this.#partitions.delete(`${client} ${nodeId}`)
+    this.#separations.delete(`${client} ${nodeId}`)
   }
 
   // --- for connections ---
 
-  isSeparated({ client, nodeId }: Cable): boolean {
-    return this.#partitions.size > 0 && this.#partitions.has(`${client} ${nodeId}`)
+  /** What swallows everything that goes this way. */
+  obstacle({ client, nodeId }: Cable, way: Way): NetworkFault | undefined {
+    if (this.#separations.size === 0) return undefined
+    const separation = this.#separations.get(`${client} ${nodeId}`)
+    return separation?.ways.includes(way) ? separation.fault : undefined
   }
 
   /** How an attempt to connect ends, and after how long. */
@@ -119,12 +135,14 @@ export class SimulatedNetwork {
     const random = this.#streamOf(route)
     const afterMs = this.#latency(random)
     const isRefused = random.chance(this.#conditions.refused)
-    if (this.isSeparated(cable)) {
-      this.happened('unreachable')
+    const obstacle = this.obstacle(cable, 'thither') ?? this.obstacle(cable, 'back')
+    if (obstacle !== undefined) {
+      this.happened(obstacle)
       return { end: 'silent', afterMs: 0 }
     }
-    if (this.#down.has(cable.nodeId)) {
-      this.happened('nodeDown')
+    const outage = this.#down.get(cable.nodeId)
+    if (outage !== undefined) {
+      this.happened(outage)
       return { end: 'refused', afterMs }
     }
     if (isRefused) {

@@ -6,6 +6,7 @@
 
 import type { Clock, Timer } from '../index.ts'
 import { type Duration, formatDuration, parseDuration } from '../model/duration.ts'
+import { ClockView } from './clock-view.ts'
 import { takeTurns } from './immediate-turns.ts'
 import { SeededRandom } from './seeded-random.ts'
 import { type HeapTimer, TimerHeap } from './timer-heap.ts'
@@ -230,47 +231,6 @@ export class VirtualClock implements Clock {
     setImmediate(() => {
       throw error
     })
-  }
-}
-
-/** One machine's clock among several that share their time. */
-export class ClockView implements Clock {
-  readonly #clock: VirtualClock
-  readonly #chance: SeededRandom
-  #epochOffsetMs = 0
-  #isHalted = false
-
-  constructor(clock: VirtualClock, chance: SeededRandom) {
-    this.#clock = clock
-    this.#chance = chance
-  }
-
-  monotonicMs(): number {
-    return this.#clock.monotonicMs()
-  }
-
-  epochMs(): number {
-    return this.#clock.epochMs() + this.#epochOffsetMs
-  }
-
-  random(): number {
-    return this.#chance.fraction()
-  }
-
-  setTimer(delayMs: number, callback: () => void): Timer {
-    if (this.#isHalted) return { cancel: () => undefined }
-    return this.#clock.setTimer(delayMs, () => {
-      if (!this.#isHalted) callback()
-    })
-  }
-
-  jumpEpoch(byMs: number): void {
-    this.#epochOffsetMs += byMs
-  }
-
-  /** Power off: no timer of this clock ever fires again. */
-  halt(): void {
-    this.#isHalted = true
   }
 }
 

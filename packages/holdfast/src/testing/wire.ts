@@ -20,6 +20,8 @@ type WireParts = {
   readonly clientId: string
   /** The name by which the network knows the client's machine. */
   readonly client: string
+  /** Tells the client's machine something, when it is able to listen. */
+  readonly whenAwake: (arrive: () => void) => void
   readonly node: NodeAddress & { readonly nodeId: number }
   /** Names the stream of chance of this connection and of those that replace it. */
   readonly route: string
@@ -56,7 +58,7 @@ export class Wire {
     this.#back = new Lane(parts.clock)
     this.#takeUp = parts.network.lay(this)
     const { end, afterMs } = parts.network.connect(this, parts.route)
-    if (end === 'open') this.#thither.travel(afterMs, () => this.#open())
+    if (end === 'open') this.#thither.travel(afterMs, () => parts.whenAwake(() => this.#open()))
     else if (end === 'refused')
       parts.clock.setTimer(afterMs, () => this.#fail('refused', 'the node takes no connections'))
   }
@@ -86,7 +88,7 @@ export class Wire {
 
   /** This end closes it: whoever still waits is told before this returns. */
   close(reason: string): void {
-    this.#fail('closed', reason)
+    if (this.#end()) this.#tell('closed', reason)
   }
 
   /** This end ceases to exist. Nobody here is told; what is on its way to the broker still arrives there. */
@@ -117,7 +119,8 @@ export class Wire {
 
   #arrive(exchange: Exchange, fate: Fate): void {
     if (this.#phase !== 'open' && this.#phase !== 'orphaned') return
-    if (this.#parts.network.isSeparated(this)) return this.#fallSilent('unreachable')
+    const obstacle = this.#parts.network.obstacle(this, 'thither')
+    if (obstacle !== undefined) return this.#fallSilent(obstacle)
     if (fate.accident === 'requestLost') return this.#fallSilent('requestLost')
     if (fate.accident === 'resetBeforeApplied') return this.cut('resetBeforeApplied')
     const { core } = this.#parts
@@ -131,22 +134,26 @@ export class Wire {
 
   #answer(exchange: Exchange, fate: Fate, answer: object): void {
     if (this.#phase !== 'open') return
-    if (this.#parts.network.isSeparated(this)) return this.#fallSilent('unreachable')
+    const obstacle = this.#parts.network.obstacle(this, 'back')
+    if (obstacle !== undefined) return this.#fallSilent(obstacle)
     if (fate.accident === 'answerLost') return this.#fallSilent('answerLost')
     if (fate.accident === 'resetAfterApplied') return this.cut('resetAfterApplied')
-    this.#back.travel(fate.answerMs, () => {
+    const hear = (): void => {
       if (this.#phase !== 'open' || !this.#waiting.delete(exchange)) return
       exchange.settle(null, fromBroker(exchange.api, answer))
-    })
+    }
+    this.#back.travel(fate.answerMs, () => this.#parts.whenAwake(hear))
   }
 
   /** The core closed the connection, or it met a request that it cannot serve, which is a bug of whoever sent it. */
   #refuse(exchange: Exchange, error: unknown): void {
     if (error instanceof Error && error.name === 'ConnectionClosed')
-      return this.close('the broker closed the connection')
-    if (!this.#waiting.delete(exchange)) return
+      return this.#fail('closed', 'the broker closed the connection')
     const message = `the broker failed on ${exchange.api}: ${error instanceof Error ? error.message : String(error)}`
-    exchange.settle(new PortError('protocol', this.#parts.node, message, { cause: error }))
+    this.#parts.whenAwake(() => {
+      if (!this.#waiting.delete(exchange)) return
+      exchange.settle(new PortError('protocol', this.#parts.node, message, { cause: error }))
+    })
   }
 
   #fallSilent(fault: NetworkFault): void {
@@ -155,12 +162,22 @@ export class Wire {
     if (this.#phase === 'closed') this.#connection?.disconnect()
   }
 
+  /** It ended elsewhere, and this end learns of it. */
   #fail(kind: PortErrorKind, reason: string): void {
-    if (this.#phase === 'closed' || this.#phase === 'orphaned') return
+    if (this.#end()) this.#parts.whenAwake(() => this.#tell(kind, reason))
+  }
+
+  /** False if it had ended before. */
+  #end(): boolean {
+    if (this.#phase === 'closed' || this.#phase === 'orphaned') return false
     this.#phase = 'closed'
     this.#takeUp()
     this.#connection?.disconnect()
     this.#parts.onClosed(this)
+    return true
+  }
+
+  #tell(kind: PortErrorKind, reason: string): void {
     for (const exchange of this.#waiting) exchange.settle(new PortError(kind, this.#parts.node, reason))
     this.#waiting.clear()
   }
