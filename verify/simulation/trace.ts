@@ -188,8 +188,23 @@ export function hashOf(events: readonly TraceEvent[]): string {
   return hash.digest('hex')
 }
 
+/** Always the same string for the same place: laws ask for millions of them as keys, and a string that is there already has
+ *  its hash. */
 export function addressOf({ topic, partition, offset }: At): string {
-  return `${shortNameOf(topic)}${partition}/${offset}`
+  if (offset > knownOffsetsMax || offset < 0) return `${shortNameOf(topic)}${partition}/${offset}`
+  const offsets = (partitionsOf(topic)[partition] ??= [])
+  return (offsets[offset] ??= `${shortNameOf(topic)}${partition}/${offset}`)
+}
+
+const knownOffsetsMax = 10_000
+const addresses = new Map<string, string[][]>()
+
+function partitionsOf(topic: string): string[][] {
+  const known = addresses.get(topic)
+  if (known !== undefined) return known
+  const made: string[][] = []
+  addresses.set(topic, made)
+  return made
 }
 
 export function placeNameOf({ topic, partition }: Partition): string {

@@ -10,6 +10,8 @@ import { fromText, readyWord, toText } from './plain-text.ts'
 /** No history takes so long, however busy the machine is: its process goes round in circles. */
 export const patienceMs = 180_000
 const saidLinesMax = 10
+/** Most of what a history makes is soon forgotten: with more room for it in MiB, less of it is ever copied. */
+const youngSpace = '--max-semi-space-size=64'
 
 export const workersDefault: number = availableParallelism()
 
@@ -60,7 +62,7 @@ export class Worker {
     }
     return startProcess({
       name: 'simulation worker',
-      args: [this.#program],
+      args: [youngSpace, this.#program],
       keepsInput: true,
       readyLine: readyPattern,
       onLine,

@@ -57,7 +57,8 @@ export class DynamicConfigs {
   }
 
   brokerValue(name: string, nodeId: number): string | null {
-    return this.brokerValues(name, nodeId)[0]?.value ?? null
+    const given = this.#brokers.get(nodeId)?.get(name) ?? this.#allBrokers.get(name) ?? this.#staticOf(nodeId).get(name)
+    return given ?? brokerConfigDefinitions.get(name)?.value ?? null
   }
 
   /** As `brokerValues`, for a setting of a topic on one of its brokers. */

@@ -19,6 +19,8 @@ export function subscribedTopics(metadata: Buffer): readonly string[] | undefine
 
 /** The partitions of an assignment by topic; none if the bytes are no assignment of consumers. All versions begin alike. */
 export function assignedPartitions(assignment: Buffer): Record<string, number[]> {
+  // What every member has before it is given something: an error for each look at it would cost more than the look.
+  if (assignment.length === 0) return {}
   const assigned: Record<string, number[]> = {}
   try {
     const reader = new WireReader(assignment)

@@ -33,6 +33,7 @@ type Layout = { readonly version: number; readonly isFlexible: boolean }
 
 export function compileMessage(fields: Fields, version: number, isFlexible: boolean): MessageCodec {
   const codec = compileStruct(fields, { version, isFlexible })
+  const complete = compileCompletion(fields)
   return {
     read: (reader) => {
       const message = codec.read(reader)
@@ -40,7 +41,7 @@ export function compileMessage(fields: Fields, version: number, isFlexible: bool
       return message
     },
     write: codec.write,
-    complete: (message) => completeFields(fields, message as Message),
+    complete: (message) => complete(message as Message),
   }
 }
 
@@ -228,14 +229,22 @@ function absentValue(spec: ParsedSpec): Value {
   }
 }
 
-function completeFields(fields: Fields, message: Message): Message {
-  const complete: Message = {}
-  for (const [name, field] of Object.entries(fields)) {
-    const value = message[name]
-    if (value === undefined) complete[name] = absentValue(parseSpec(typeof field === 'string' ? field : field[0]))
-    else if (typeof field === 'string' || value === null) complete[name] = value
-    else if (Array.isArray(value)) complete[name] = value.map((element) => completeFields(field[1], element as Message))
-    else complete[name] = completeFields(field[1], value as Message)
+type Completion = (message: Message) => Message
+
+function compileCompletion(fields: Fields): Completion {
+  const slots = Object.entries(fields).map(([name, field]) => {
+    const spec = parseSpec(typeof field === 'string' ? field : field[0])
+    return { name, spec, inner: typeof field === 'string' ? undefined : compileCompletion(field[1]) }
+  })
+  return (message) => {
+    const complete: Message = {}
+    for (const { name, spec, inner } of slots) {
+      const value = message[name]
+      if (value === undefined) complete[name] = absentValue(spec)
+      else if (inner === undefined || value === null) complete[name] = value
+      else if (Array.isArray(value)) complete[name] = value.map((element) => inner(element as Message))
+      else complete[name] = inner(value as Message)
+    }
+    return complete
   }
-  return complete
 }
