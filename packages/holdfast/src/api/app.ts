@@ -145,7 +145,7 @@ export class Holdfast {
     this.#endLogging()
     this.#endLogging = logEvents(this.#emitter, logger, () => environment.clock.monotonicMs())
     for (const warning of warnings) logger.warn({}, warning)
-    const handlers = this.#handlersOf(resolved)
+    const handlers = this.#handlersOf(resolved, environment)
     const onFailed = (error: Error): void => this.#fail(error)
     // Loaded by who starts an app, not by who imports `holdfast`: two thirds of the code is in there.
     const runtime = await import('../runtime/running-app.ts')
@@ -178,14 +178,19 @@ export class Holdfast {
   }
 
   /** By group and topic, delay topics included. */
-  #handlersOf({ settings, groupOf, subscriptionOf }: ResolvedSettings): Map<string, Map<string, RecordHandler>> {
+  #handlersOf(
+    { settings, groupOf, subscriptionOf }: ResolvedSettings,
+    environment: Environment,
+  ): Map<string, Map<string, RecordHandler>> {
     const handlers = new Map(settings.groups.map(({ group }) => [group, new Map<string, RecordHandler>()]))
     for (const [index, registered] of this.#subscriptions.entries()) {
       const group = groupOf[index]
       const subscription = subscriptionOf[index]
       if (group === undefined || subscription === undefined) continue
       const ofGroup = handlers.get(group)
-      for (const [topic, handle] of registered.handlers(subscription, group)) ofGroup?.set(topic, handle)
+      for (const [topic, handle] of registered.handlers(subscription, group)) {
+        ofGroup?.set(topic, environment.watch?.({ group, topic, settings: subscription, handle }) ?? handle)
+      }
     }
     return handlers
   }

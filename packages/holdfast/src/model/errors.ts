@@ -21,6 +21,7 @@ export type ErrorCode =
   | 'STOPPED'
   | 'ABORTED'
   | 'CORRUPT_RECORDS'
+  | 'DELIVERY_BROKEN'
 
 /** Every code, with what it means. `docs/reference/errors.md` tells what to do; a test keeps the two in step. */
 export const errorCodes: Readonly<Record<ErrorCode, string>> = Object.freeze({
@@ -42,6 +43,7 @@ export const errorCodes: Readonly<Record<ErrorCode, string>> = Object.freeze({
   STOPPED: 'The app is stopping or has stopped.',
   ABORTED: 'The attempt was aborted because its partition left or the app stopped.',
   CORRUPT_RECORDS: 'A fetched batch failed its checksum or could not be understood.',
+  DELIVERY_BROKEN: 'A test with `expectDelivery` found a run that broke a guarantee or its own check.',
 })
 
 export type HoldfastErrorOptions = {

@@ -18,3 +18,10 @@ export {
 } from './simulated-network.ts'
 /** The parts that a kit is made of, for simulations of several machines. */
 export { type ClusterNode, clusterNodes, type InProcessParts, Machine } from './in-process-port.ts'
+/** The user's own handlers under faults. */
+export { type DeliveryReport, expectDelivery } from './delivery/expect-delivery.ts'
+export type { DeliveryOptions, DeliveryOutcome } from './delivery/options.ts'
+export type { DeliveryStage } from './delivery/stage.ts'
+export { DeliveryError } from './delivery/delivery-error.ts'
+export { DownstreamError } from './delivery/downstream.ts'
+export { type DeliveryFault, deliveryFaults } from './delivery/plan.ts'
