@@ -17,7 +17,7 @@ export type SourcesCopy = {
 
 const repository = join(import.meta.dirname, '..')
 /** Everything that a program of the repository may import. */
-const copied = ['packages', 'demo', 'verify', 'scripts', 'package.json']
+const copied = ['packages', 'demo', 'verify', 'scripts', 'package.json', 'tsconfig.base.json']
 const notCopied = new Set(['node_modules', 'dist'])
 /** Only imports the packages. */
 const probeTimeoutMs = 30_000

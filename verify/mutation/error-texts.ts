@@ -1,0 +1,23 @@
+/** Keeps Stryker from mutating what errors say: nobody matches on it (STYLE.md §6), so no test should. */
+
+/** Of Babel's paths, what is asked here. */
+type Path = {
+  readonly node: { readonly type: string; readonly callee?: { readonly name?: string } }
+  readonly parentPath: Path | null
+}
+
+const texts: ReadonlySet<string> = new Set(['StringLiteral', 'TemplateLiteral', 'BinaryExpression'])
+
+export const strykerPlugins = [
+  {
+    kind: 'Ignore',
+    name: 'error-texts',
+    value: {
+      shouldIgnore({ node, parentPath }: Path): string | undefined {
+        const isInError =
+          parentPath?.node.type === 'NewExpression' && (parentPath.node.callee?.name ?? '').endsWith('Error')
+        return isInError && texts.has(node.type) ? 'what an error says' : undefined
+      },
+    },
+  },
+]
