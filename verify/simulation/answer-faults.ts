@@ -75,14 +75,18 @@ export class AnswerFaults {
     clock.setTimer(forMs, forget)
   }
 
-  #applySilently({ kind }: Extract<AnswerFault, { readonly kind: 'produceAmbiguous' }>): void {
-    const { core, happened } = this.#parts
+  #applySilently({ kind, forMs }: Extract<AnswerFault, { readonly kind: 'produceAmbiguous' }>): void {
+    const { core, clock, happened } = this.#parts
+    let isFirst = true
     const forget = core.intercept('Produce', () => {
-      forget()
+      if (forMs === undefined) forget()
       if (this.#isOver) return undefined
-      happened(kind, 'Produce is applied and never answered')
-      return 'applyThenDrop'
+      const decision = isFirst ? 'applyThenDrop' : 'close'
+      isFirst = false
+      happened(kind, decision === 'close' ? 'Produce is never answered' : 'Produce is applied and never answered')
+      return decision
     })
+    if (forMs !== undefined) clock.setTimer(forMs, forget)
   }
 
   /** Requests are served late, and still in the order in which they came: whoever gave one up and sent the next does not

@@ -15,7 +15,8 @@ import {
 } from 'holdfast'
 import { type Machine, type SeededRandom } from 'holdfast/testing'
 import { type HoldfastEvents } from '../../packages/holdfast/src/observe/events.ts'
-import { abortGraceMs, attemptTimeoutMs, deliveryTimeoutMs, type Plan } from './plan.ts'
+import { type Plan } from './plan.ts'
+import { abortGraceMs, attemptTimeoutMs, deliveryTimeoutMs } from './terms.ts'
 import { type At, type Fate, groupName, isFiltered, topicName, type Trace } from './trace.ts'
 
 const startRetryMs = 1_000
@@ -70,6 +71,7 @@ export class AppUnderTest {
       drainAtRevoke: plan.terms.drainAtRevokeMs,
       drainAtStop: plan.terms.drainAtStopMs,
       partitionFetchBytes: plan.partitionFetchBytes,
+      heldBytes: plan.heldBytes,
     })
     const options = {
       concurrency: plan.concurrency,

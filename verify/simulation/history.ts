@@ -208,10 +208,13 @@ class Stage {
 
   #append(partition: number, records: readonly DrawnRecord[]): void {
     const timestampMs = Math.trunc(this.clock.epochMs())
+    const { ballastBytes = 0 } = this.plan
+    const ballast = ballastBytes === 0 ? [] : [{ key: 'x-ballast', value: '.'.repeat(ballastBytes) }]
     const bodies = records.map(({ key, fate }, index) => {
       const headers = [
         { key: 'x-index', value: String(index) },
         { key: 'x-index', value: index % 2 === 0 ? null : '' },
+        ...ballast,
       ]
       return { key, value: valueOf(fate, index), headers, timestampMs }
     })

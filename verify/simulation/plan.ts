@@ -6,7 +6,9 @@ import { type Order } from '../../packages/holdfast/src/model/settings.ts'
 import { drawVisits, type Visit } from './crowd-plan.ts'
 import { drawIncidents, type Incident } from './incident-plan.ts'
 import { type Batch, drawBatches, drawHandler, drawSize, type HandlerPlan, type Size, sizes } from './load-plan.ts'
-import { drawRetries, type RetryPlan, waitsInOneLaneMs } from './retry-plan.ts'
+import { drawRetries, type RetryPlan } from './retry-plan.ts'
+import { termsOf } from './terms.ts'
+import { underTheme } from './themes.ts'
 import { type Terms } from './trace.ts'
 
 export type Plan = {
@@ -22,6 +24,10 @@ export type Plan = {
   readonly bufferedRecords: number
   readonly parkedRecords: number
   readonly partitionFetchBytes: number
+  /** Of one process; undefined for the default. */
+  readonly heldBytes?: number
+  /** What each record carries besides its value. @default 0 */
+  readonly ballastBytes?: number
   readonly filtersEvery: number
   readonly handler: HandlerPlan
   readonly retries: RetryPlan
@@ -38,20 +44,12 @@ export type Plan = {
   readonly terms: Terms
 }
 
-/** Short, so that topics of ours that refuse appends for a while make hand-offs fail. */
-export const deliveryTimeoutMs = 6_000
-export const attemptTimeoutMs = 2_000
-export const abortGraceMs = 500
-/** Session and rebalance (6 s each), a join that runs into its deadline (11 s) and is made again, backoffs of 5 s: what may
- *  come together after the faults of one history, and a margin. */
-const recoveryMs = 60_000
 /** Records that have come are worked on for about so long. */
 const busyAfterMs = 2_000
-/** I19: how much longer than the work itself, done one record after the other, it may take. */
-const workFactor = 3
 
 export function planOf(seed: number): Plan {
-  return drawPlan(seed, new SeededRandom(seed).stream('plan'))
+  const random = new SeededRandom(seed)
+  return underTheme(drawPlan(seed, random.stream('plan')), random.stream('theme'))
 }
 
 function drawPlan(seed: number, random: SeededRandom): Plan {
@@ -70,21 +68,16 @@ function drawPlan(seed: number, random: SeededRandom): Plan {
   const batches = drawBatches(random.stream('batches'), { size, partitions, spanMs, retries })
   const handler = drawHandler(random.stream('handler'), size)
   const filtersEvery = random.pick([0, 0, 7])
-  const drainBoundMs = recoveryMs + workFactor * workMs(batches, handler, retries)
   const visits = drawVisits(random.stream('visits'), faultsEndMs)
-  const { whileRetrying, attemptsMax } = retries
   const brokers = random.integer(1, 3)
   const bufferedRecords = random.pick(limits.buffered)
   const parkedRecords = random.pick([1, 8, 256])
-  const mayOverflow = whileRetrying === 'overtake' && (retries.delaysMs.length > 0 || retries.bucketsMs.length > 0)
-  const bounds = { concurrency, bufferedRecords, parkedRecords: mayOverflow ? Infinity : parkedRecords }
   // Half of the rebalance timeout, and what `drainAtStop` is by itself; or too short for some attempts to end.
   const drains = random.stream('drains')
   const drainAtRevokeMs = drains.pick([3_000, 3_000, 300, 0])
   const drainAtStopMs = drains.pick([20_000, 20_000, 20_000, 200])
   const protocol = random.stream('protocol').pick<Plan['protocol']>(['eager', 'cooperative'])
-  const times = { attemptTimeoutMs, abortGraceMs, drainAtRevokeMs, drainAtStopMs, drainBoundMs }
-  return {
+  const drawn: Omit<Plan, 'terms'> = {
     seed,
     size,
     brokers,
@@ -108,32 +101,8 @@ function drawPlan(seed: number, random: SeededRandom): Plan {
     handoverAtMs: random.chance(0.4) ? handoverAtMs : null,
     visits,
     healAtMs: faultsEndMs,
-    terms: {
-      order,
-      ...bounds,
-      whileRetrying,
-      attemptsMax,
-      retries,
-      filtersEvery,
-      ...times,
-      protocol,
-      isCalm: !isRough,
-    },
   }
-}
-
-/** What the handlers need if nothing runs beside anything else, retries and time limits included, and what the last record
- *  may have to wait in delay topics. */
-function workMs(batches: readonly Batch[], handler: HandlerPlan, retries: RetryPlan): number {
-  const { latencyMaxMs, fails, hangs, ignoresAbort } = handler
-  const records = batches.flatMap((batch) => batch.records)
-  const lost = records.filter(({ fate }) => fate !== 'fine').length
-  const attempts = 1 + fails + fails ** 2
-  const stuckMs = (hangs + ignoresAbort) * 2 * (attemptTimeoutMs + abortGraceMs)
-  const eachMs = (attempts * latencyMaxMs) / 2 + fails * waitsInOneLaneMs(retries, 0.5) + stuckMs
-  const lostMs = (retries.attemptsMax * latencyMaxMs) / 2 + waitsInOneLaneMs(retries, 1)
-  const topicsMs = retries.delaysMs.reduce((sum, delayMs) => sum + delayMs, 0)
-  return Math.ceil(records.length * eachMs + lost * lostMs + 2 * topicsMs)
+  return { ...drawn, terms: termsOf(drawn, { drainAtRevokeMs, drainAtStopMs, isCalm: !isRough }) }
 }
 
 function drawNetwork(random: SeededRandom, isRough: boolean): NetworkConditions {
