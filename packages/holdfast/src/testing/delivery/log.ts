@@ -49,6 +49,7 @@ export type DeliveryEvent = { readonly atMs: number } &
         readonly call: string
         readonly end: CallEnd
       }
+    | ({ readonly kind: 'timedOut'; readonly attempt: number } & Member & At)
     /** Null: no further wait is due, because the record leaves or the attempt did not count. */
     | ({ readonly kind: 'retryAnnounced'; readonly attempt: number; readonly dueMs: number | null } & Member & At)
     | ({ readonly kind: 'handedOff' } & Member & At)

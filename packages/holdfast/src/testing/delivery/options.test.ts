@@ -22,7 +22,7 @@ test('the least that is needed is a topic and records', () => {
     partitions: 3,
     runs: 50,
     seed: 1,
-    limitMs: 3_600_000,
+    limitMs: 900_000,
     allowsDeadLetters: false,
     faults: ['crash', 'rebalance', 'failingDownstream', 'hangingDownstream', 'network'],
     wanted: [],

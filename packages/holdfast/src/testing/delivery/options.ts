@@ -39,7 +39,8 @@ export type DeliveryOptions<In, Out, D> = {
   readonly runs?: number | undefined
   /** Of the first run; each further one has the next. A whole number from 0 up. @default 1 */
   readonly seed?: number | undefined
-  /** Virtual time after which a run that is not over counts as stuck; all waits of the retry policy are added. @default '1h' */
+  /** Virtual time after which a run that is not over counts as stuck; 5 s for each message and four times all waits of the
+   *  retry policy are added. @default '15m' */
   readonly limit?: Duration | undefined
 }
 
@@ -162,9 +163,9 @@ function allowsDeadLetters(value: unknown, report: Report): boolean {
 
 function limitOf(limit: Duration | undefined, report: Report): number {
   try {
-    return parseDuration(limit ?? '1h', 'limit')
+    return parseDuration(limit ?? '15m', 'limit')
   } catch (error) {
-    report('.limit', describeThrown(error), "Pass a duration such as '1h'.")
+    report('.limit', describeThrown(error), "Pass a duration such as '15m'.")
     return 0
   }
 }

@@ -3,6 +3,7 @@
 
 import { BrokerCore, type TopicSpec } from '@holdfast/broker'
 import type { Holdfast, Outgoing } from '../../index.ts'
+import { formatDuration } from '../../model/duration.ts'
 import { type ClusterNode, clusterNodes, Machine } from '../in-process-port.ts'
 import { SeededRandom } from '../seeded-random.ts'
 import { networkFaults, SimulatedNetwork } from '../simulated-network.ts'
@@ -23,7 +24,8 @@ export type DeliveryScene<In, D> = {
   readonly feed: readonly FedRecord<In>[]
   /** All that exist from the start. */
   readonly topics: Readonly<Record<string, TopicSpec>>
-  /** How long everything may take once the last record was sent or the last fault befell, besides all waits of its policy. */
+  /** How long everything may take once the last record was sent or the last fault befell, besides what its messages and the
+   *  waits of its policy need. */
   readonly limitMs: number
   /** What a handler returns for a record that its filter leaves out. */
   readonly filtered: symbol
@@ -45,6 +47,8 @@ export type DeliveryRun<In, D> = DeliveryHistory & {
 
 type Due = { readonly kind: 'crash' | 'join'; readonly forMs: number } | { readonly kind: 'start' | 'leave' }
 
+/** For each message: a call that hangs for a minute now and then, in one lane. */
+const patienceMs = 5_000
 /** So many times all waits of a policy: crashes make attempts forget how many they were. */
 const policiesPatience = 4
 /** The longest that a clean stop may take: its drain, its last commit, and what a user adds. */
@@ -147,7 +151,8 @@ class Conductor<In, D> {
 
   /** False when nothing is left to wait for. */
   async #waitForNext(): Promise<boolean> {
-    const limitMs = this.#scene.limitMs + policiesPatience * this.#waitsMs
+    const { sendings } = this.#plan
+    const limitMs = this.#scene.limitMs + patienceMs * sendings.length + policiesPatience * this.#waitsMs
     let isOver = false
     const timer = this.#clock.setTimer(limitMs, () => {
       isOver = true
@@ -160,8 +165,10 @@ class Conductor<In, D> {
   }
 
   #giveUp(limitMs: number): void {
-    const why = this.#running.map((app) => `${app.name}: ${app.explain() || 'nothing stands in its way'}`).join('; ')
-    this.#hopeless ??= { reason: `not everything is committed after ${limitMs / 1_000} s of calm; ${why}` }
+    const reasons = this.#running.flatMap((app) => (app.explain() === '' ? [] : [`${app.name}: ${app.explain()}`]))
+    const hint = 'If it waits for the real world, give it pass() or faulty() to wait for instead.'
+    const why = reasons.length === 0 ? '' : `; ${reasons.join('; ')}. ${hint}`
+    this.#hopeless ??= { reason: `not everything is committed after ${formatDuration(limitMs)} of calm${why}` }
   }
 
   async #befall(due: Due): Promise<void> {

@@ -44,6 +44,8 @@ export class StagedApp<D> {
   readonly #parts: StagedAppParts<D>
   readonly #downstream: Downstream
   #app: Holdfast | null = null
+  /** Calls of handlers that have not ended, the oldest first. */
+  readonly #open = new Map<number, At>()
   #isOver = false
 
   constructor(parts: StagedAppParts<D>) {
@@ -112,8 +114,11 @@ export class StagedApp<D> {
     this.#parts.machine.crash()
   }
 
+  /** Why it is not done, as far as it can be seen from outside; empty if nothing is wrong. */
   explain(): string {
-    return this.#app?.health().reasons.join('; ') ?? ''
+    const open = this.#open.values().next().value
+    const waits = open === undefined ? [] : [`its handler of ${addressOf(open)} has not settled`]
+    return [...waits, ...(this.#app?.health().reasons ?? [])].join('; ')
   }
 
   /** Names of its calls of the downstream that failed or hung. */
@@ -158,8 +163,10 @@ export class StagedApp<D> {
     const { log, filtered, indexOf } = this.#parts
     const { attempt } = context
     log.add({ kind: 'began', ...who, source, attempt })
+    this.#open.set(who.run, who)
     this.#moment(source)
     const end = (result: 'done' | 'failed', thrown?: unknown): void => {
+      this.#open.delete(who.run)
       if (this.#isOver) return
       const reason = result === 'failed' ? describeThrown(thrown, reasonCharactersMax) : null
       log.add({ kind: 'ended', ...who, result: result === 'done' && thrown === filtered ? 'filtered' : result, reason })
@@ -203,6 +210,9 @@ export class StagedApp<D> {
     app.on('attempt.failed', ({ group, at: { topic, partition }, offset, attempt, retryInMs }) => {
       const dueMs = retryInMs === null ? null : machine.clock.monotonicMs() + retryInMs
       log.add({ kind: 'retryAnnounced', machine: name, group, topic, partition, offset, attempt, dueMs })
+    })
+    app.on('attempt.timedOut', ({ group, at: { topic, partition }, offset, attempt }) => {
+      log.add({ kind: 'timedOut', machine: name, group, topic, partition, offset, attempt })
     })
     app.on('record.handedOff', ({ group, at: { topic, partition }, offset }) => {
       log.add({ kind: 'handedOff', machine: name, group, topic, partition, offset })

@@ -67,6 +67,8 @@ function sentenceOf(event: DeliveryEvent, keys: ReadonlyMap<string, string>): st
       if (event.result === 'filtered') return `⊘ ${place} filtered`
       return event.result === 'done' ? `✓ ${place} done` : `✗ ${place} failed: ${event.reason ?? ''}`
     }
+    case 'timedOut':
+      return `⏱ ${place} attempt ${event.attempt} ran out of time`
     case 'called':
       return `  ${event.call}: ${callEnds[event.end]}`
     case 'committed':
