@@ -65,7 +65,7 @@ export class AppUnderTest {
       kafka: { environment: knownByName(machine, name) },
       profile: 'test',
       log: this.#places,
-      topics: 'create',
+      topics: plan.ownTopics,
       protocol: plan.protocol,
       deliveryTimeout: deliveryTimeoutMs,
       drainAtRevoke: plan.terms.drainAtRevokeMs,

@@ -16,8 +16,8 @@ const names = ['g', 'h', 'i', 'j'] as const
 /** A guest may stay for so long after the faults have ended. */
 const overtimeMs = 4_000
 
-/** By the time at which they come. */
-export function drawVisits(random: SeededRandom, untilMs: number): Visit[] {
+/** By the time at which they come. In a calm history none of them crashes. */
+export function drawVisits(random: SeededRandom, { untilMs, isRough }: { untilMs: number; isRough: boolean }): Visit[] {
   const guests = random.pick([0, 0, 0, 1, 1, 2, 2, 3, 3, 4] as const)
   // Guests by chance hardly ever meet: mostly several come together and stay for a while.
   const isParty = guests > 1 && random.chance(0.9)
@@ -31,7 +31,9 @@ export function drawVisits(random: SeededRandom, untilMs: number): Visit[] {
     const backForMs = random.pick([1_000, 5_000])
     return isBack && backAtMs < untilMs ? [first, visit(random, `${name}2`, backAtMs, backAtMs + backForMs)] : [first]
   })
-  return visits.toSorted((one, other) => one.fromMs - other.fromMs)
+  return visits
+    .map((each): Visit => (isRough ? each : { ...each, leaves: 'cleanly' }))
+    .toSorted((one, other) => one.fromMs - other.fromMs)
 }
 
 function visit(random: SeededRandom, name: string, fromMs: number, toMs: number): Visit {

@@ -11,6 +11,7 @@ import { BrokerWatch } from './broker-watch.ts'
 import { Incidents } from './incidents.ts'
 import { type Visit } from './crowd-plan.ts'
 import { type DrawnRecord } from './load-plan.ts'
+import { createOwnTopic, ownTopicNames } from './own-topics.ts'
 import { type Plan } from './plan.ts'
 import { bodyOf, type Fate, groupName, placeNameOf, topicName, Trace, type TraceEvent } from './trace.ts'
 
@@ -82,6 +83,9 @@ class Stage {
     this.#nodes = clusterNodes(this.plan.brokers)
     const topics = { [topicName]: this.plan.partitions }
     this.#core = new BrokerCore({ brokers: this.#nodes, clock: this.clock.view('brokers'), topics })
+    if (this.plan.ownTopics !== 'create') {
+      for (const name of ownTopicNames(this.plan.retries)) createOwnTopic(this.#core, name, this.plan.partitions)
+    }
     this.#network = new SimulatedNetwork(this.#random.stream('network'), this.plan.network)
     this.watch = new BrokerWatch(this.#core, this.trace, this.clock)
     this.#incidents = new Incidents({

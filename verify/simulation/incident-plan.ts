@@ -10,6 +10,8 @@ export type ClusterIncident =
   | { readonly kind: 'leaderMoved' | 'memberExpired' | 'controlBatch' }
   /** The new coordinator reads for so long what it takes over. */
   | { readonly kind: 'coordinatorMoved'; readonly loadingMs: number }
+  /** A topic of ours in which nothing was written yet is gone for a while. */
+  | { readonly kind: 'topicMissing'; readonly forMs: number }
   /** Its connections are cut and nobody gets new ones. `nodeRestarted`: its partitions and groups are led by others
    *  meanwhile, if there are any, and come back to it. */
   | { readonly kind: 'nodeDown' | 'nodeRestarted'; readonly forMs: number }
@@ -82,6 +84,8 @@ const kinds = [
   'unreachable',
   'partitioned',
   'frozen',
+  'topicMissing',
+  'topicMissing',
   'controlBatch',
   'calendarJump',
   'userPause',
@@ -159,6 +163,7 @@ function drawDetails(random: SeededRandom, kind: (typeof kinds)[number], forMs: 
     case 'nodeDown':
     case 'nodeRestarted':
     case 'unreachable':
+    case 'topicMissing':
     case 'userPause':
     case 'outage':
       return { kind, forMs }

@@ -5,6 +5,7 @@ import { type SeededRandom, type SimulatedNetwork, type VirtualClock } from 'hol
 import { AnswerFaults } from './answer-faults.ts'
 import { type AppUnderTest } from './app-under-test.ts'
 import { type ClusterIncident, type Incident, type MachineIncident } from './incident-plan.ts'
+import { createOwnTopic, deleteTopic } from './own-topics.ts'
 import { type Plan } from './plan.ts'
 import { groupName, topicName, type Trace } from './trace.ts'
 
@@ -28,8 +29,8 @@ export class Incidents {
   readonly counts: Map<string, number> = new Map()
   readonly #parts: IncidentParts
   readonly #answers: AnswerFaults
-  /** Nodes that are being restarted, with how each comes back. */
-  readonly #restarts = new Map<number, () => void>()
+  /** Nodes that are being restarted and topics that are missing, with how each comes back. */
+  readonly #absent = new Map<number | string, () => void>()
   #outageUntilMs = 0
   #isOver = false
 
@@ -42,7 +43,10 @@ export class Incidents {
   end(): void {
     this.#isOver = true
     this.#answers.end()
-    for (const comeBack of this.#restarts.values()) comeBack()
+    const nodesFirst = [...this.#absent].toSorted(
+      ([one], [other]) => Number(typeof one === 'string') - Number(typeof other === 'string'),
+    )
+    for (const [, comeBack] of nodesFirst) comeBack()
   }
 
   befall(incident: Incident): void {
@@ -58,6 +62,7 @@ export class Incidents {
       case 'coordinatorMoved':
       case 'memberExpired':
       case 'controlBatch':
+      case 'topicMissing':
       case 'nodeDown':
       case 'nodeRestarted':
         return this.#toCluster(incident, victims)
@@ -106,6 +111,8 @@ export class Incidents {
         const offset = core.appendTransactionMarker(topicName, partition)
         return this.#happened(kind, `${partition}/${offset}`)
       }
+      case 'topicMissing':
+        return this.#removeTopic(incident.forMs, random)
       case 'nodeDown':
         if (!core.isUp(node)) return
         network.takeDown(node)
@@ -131,13 +138,42 @@ export class Incidents {
     core.stopNode(node)
     this.#tell('nodeRestarted', `node ${node} for ${forMs} ms`)
     const comeBack = (): void => {
-      if (!this.#restarts.delete(node)) return
+      if (!this.#absent.delete(node)) return
       core.startNode(node)
       network.bringUp(node)
-      for (const { name, index } of led) if (core.leaderOf(name, index) !== node) core.moveLeader(name, index, node)
+      const isThere = ({ name }: { readonly name: string }): boolean => core.topics().some((each) => each.name === name)
+      for (const { name, index } of led.filter(isThere)) {
+        if (core.leaderOf(name, index) !== node) core.moveLeader(name, index, node)
+      }
       if (isCoordinator && core.coordinatorOf(groupName) !== node) core.moveCoordinator(groupName, node)
     }
-    this.#restarts.set(node, comeBack)
+    this.#absent.set(node, comeBack)
+    clock.setTimer(forMs, comeBack)
+  }
+
+  /** One that is empty, so that nothing is lost and no offset is given twice. */
+  #removeTopic(forMs: number, random: SeededRandom): void {
+    const { core, clock, plan } = this.#parts
+    const isEmpty = ({ name, partitions }: { name: string; partitions: readonly { index: number }[] }): boolean =>
+      name !== topicName && partitions.every(({ index }) => core.endOffset(name, index) === 0)
+    const empty = core.topics().filter(isEmpty)
+    if (empty.length === 0 || this.#isOver) return
+    const { name } = random.pick(empty)
+    const forget = core.intercept('Metadata', ({ topics }, { clientId }) => {
+      if (topics?.some((each) => each.name === name)) this.#happened('topicMissing', `${clientId} looks for ${name}`)
+      return undefined
+    })
+    const comeBack = (): void => {
+      if (!this.#absent.has(name)) return
+      if (this.#nodes().every((node) => !core.isUp(node))) return void clock.setTimer(100, comeBack)
+      this.#absent.delete(name)
+      forget()
+      // Somebody who may create it may have been faster.
+      if (core.topics().every((each) => each.name !== name)) createOwnTopic(core, name, plan.partitions)
+    }
+    this.#absent.set(name, comeBack)
+    this.#tell('topicMissing', `${name} for ${forMs} ms`)
+    void deleteTopic(core, name)
     clock.setTimer(forMs, comeBack)
   }
 

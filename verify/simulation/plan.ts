@@ -31,6 +31,8 @@ export type Plan = {
   readonly filtersEvery: number
   readonly handler: HandlerPlan
   readonly retries: RetryPlan
+  /** Who makes the topics of the group: itself, or an administrator before it comes, whether the group looks or not. */
+  readonly ownTopics: 'create' | 'verify' | 'ignore'
   readonly network: NetworkConditions
   readonly incidents: readonly Incident[]
   readonly crashAtMs: number
@@ -64,11 +66,12 @@ function drawPlan(seed: number, random: SeededRandom): Plan {
   const handoverAtMs = crashAtMs + restartAfterMs + random.integer(1_000, 9_000)
   const order = random.pick<Order>(['partition', 'key', 'key', 'none'])
   const concurrency = random.pick([1, 2, 5, 16, 64])
-  const retries = drawRetries(random.stream('retries'), limits.lost)
+  const ownTopics = random.stream('ownTopics').pick(['create', 'create', 'verify', 'ignore'] as const)
+  const retries = drawRetries(random.stream('retries'), { losses: limits.lost, ownTopics })
   const batches = drawBatches(random.stream('batches'), { size, partitions, spanMs, retries })
   const handler = drawHandler(random.stream('handler'), size)
   const filtersEvery = random.pick([0, 0, 7])
-  const visits = drawVisits(random.stream('visits'), faultsEndMs)
+  const visits = drawVisits(random.stream('visits'), { untilMs: faultsEndMs, isRough })
   const brokers = random.integer(1, 3)
   const bufferedRecords = random.pick(limits.buffered)
   const parkedRecords = random.pick([1, 8, 256])
@@ -92,6 +95,7 @@ function drawPlan(seed: number, random: SeededRandom): Plan {
     filtersEvery,
     handler,
     retries,
+    ownTopics,
     network: drawNetwork(random.stream('network'), isRough),
     incidents: isRough
       ? drawIncidents(random.stream('incidents'), { untilMs: faultsEndMs, busyMs: spanMs + busyAfterMs, visits })

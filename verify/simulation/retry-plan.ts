@@ -20,13 +20,18 @@ export type RetryPlan = {
 }
 
 /** `losses`: what the share of lost records is drawn from. */
-export function drawRetries(random: SeededRandom, losses: readonly number[]): RetryPlan {
+export function drawRetries(
+  random: SeededRandom,
+  { losses, ownTopics }: { losses: readonly number[]; ownTopics: 'create' | 'verify' | 'ignore' },
+): RetryPlan {
   const kind = random.pick(['inPlace', 'delays', 'delays', 'delays', 'block'] as const)
   const short = random.pick([[], [100], [100, 1_000], [50, 200, 400]])
   const delays = random.pick([[500], [2_000], [500, 2_000], [500, 2_000, 10_000]])
   const buckets = random.pick([[], [], [3_000]])
   const blockDelays = random.pick([[], [300], [300, 1_000]])
-  const deadLetters = random.pick([true, undefined, undefined, false])
+  const wanted = random.pick([true, undefined, undefined, false])
+  // Who may not make the topic when the first one dies has to ask for it.
+  const deadLetters = ownTopics === 'create' ? wanted : (wanted ?? true)
   const lost = random.pick(losses)
   const waits = {
     inPlace: { inPlaceMs: [100, 1_000, 5_000], delaysMs: [], bucketsMs: [] },
