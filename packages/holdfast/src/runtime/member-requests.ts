@@ -134,10 +134,12 @@ export class MemberRequests {
 
   /** Repeats until it knows, or until the assignment is of another generation. */
   async resolvePositions(stamp: Stamp, identity: Identity, partitions: readonly TopicPartition[]): Promise<void> {
+    const isCurrent = (): boolean => stamp === this.#flow.membership.stamp && this.#flow.membership.hasAssignment
     await this.#insist(
-      () => stamp === this.#flow.membership.stamp && this.#flow.membership.hasAssignment,
+      isCurrent,
       async () => {
-        const starts = await this.#positions.resolve(identity, partitions)
+        const mayCommit = (): boolean => isCurrent() && this.#mayStillCommit(stamp)
+        const starts = await this.#positions.resolve(identity, partitions, mayCommit)
         this.#step({ kind: 'positioned', stamp, starts })
       },
       (error) => this.#step({ kind: 'refused', stamp, errorCode: error.errorCode, what: error.message }),

@@ -71,8 +71,13 @@ export class Positions {
     this.#from = new Map(given.settings.subscriptions.map((each) => [each.topic, each.from]))
   }
 
-  /** Rejects with `NotNow`, `RefusedByCoordinator`, a `PortError`, or a `HoldfastError` when it is hopeless. */
-  async resolve(identity: Identity, partitions: readonly TopicPartition[]): Promise<StartPosition[]> {
+  /** Rejects with `NotNow`, `RefusedByCoordinator`, a `PortError`, or a `HoldfastError` when it is hopeless. `mayCommit` is
+   *  asked when a start is about to be committed, because by then the group may have moved on. */
+  async resolve(
+    identity: Identity,
+    partitions: readonly TopicPartition[],
+    mayCommit: () => boolean,
+  ): Promise<StartPosition[]> {
     const committed = await this.#committed(partitions)
     const known = partitions.filter((at) => committed.has(partitionName(at)))
     const unknown = partitions.filter((at) => !committed.has(partitionName(at)))
@@ -80,7 +85,7 @@ export class Positions {
       Promise.all(known.map((at) => this.#continue(at, committed.get(partitionName(at))))),
       this.#begin(unknown, committed, identity),
     ])
-    if (begun.length > 0) await this.#commitStarts(identity, begun)
+    if (begun.length > 0) await this.#commitStarts(identity, begun, mayCommit)
     return [...continued, ...begun.map((start) => ({ ...start, committed: start.position }))]
   }
 
@@ -159,11 +164,13 @@ export class Positions {
   }
 
   /** Committed before the first dispatch, so that a crash before the first record cannot move the start. */
-  async #commitStarts(identity: Identity, starts: readonly StartPosition[]): Promise<void> {
+  async #commitStarts(identity: Identity, starts: readonly StartPosition[], mayCommit: () => boolean): Promise<void> {
     const { group, requestTimeoutMs } = this.#settings
     const byTopic = Map.groupBy(starts, (start) => start.topic)
+    const coordinator = await this.#cluster.coordinatorOf(group)
+    if (!mayCommit()) throw new NotNow('the group has moved on before the start was committed')
     const answer = await this.#port.call(
-      await this.#cluster.coordinatorOf(group),
+      coordinator,
       'OffsetCommit',
       {
         groupId: group,
