@@ -5,7 +5,8 @@ import { type History, runHistory } from './history.ts'
 import { type Violation, violationsOf } from './laws.ts'
 import { type Plan, planOf } from './plan.ts'
 import { type Extent, extentOf } from './extent.ts'
-import { hashOf, printed } from './trace.ts'
+import { printed } from './trace-text.ts'
+import { hashOf } from './trace.ts'
 
 /** What is to be played: what the seed draws, or a plan. */
 export type Trial = {

@@ -18,6 +18,7 @@ import { type HoldfastEvents } from '../../packages/holdfast/src/observe/events.
 import { type Plan } from './plan.ts'
 import { abortGraceMs, attemptTimeoutMs, deliveryTimeoutMs } from './terms.ts'
 import { type At, type Fate, groupName, isFiltered, topicName, type Trace } from './trace.ts'
+import { watchedPort } from './wire-watch.ts'
 
 const startRetryMs = 1_000
 
@@ -62,7 +63,7 @@ export class AppUnderTest {
     this.#random = random
     this.#app = createHoldfast({
       group: groupName,
-      kafka: { environment: knownByName(machine, name) },
+      kafka: { environment: knownByName(machine, name, trace) },
       profile: 'test',
       log: this.#places,
       topics: plan.ownTopics,
@@ -248,10 +249,10 @@ const eventsForReaders: readonly (keyof HoldfastEvents)[] = [
   'fetch.corrupt',
 ]
 
-/** The broker sees who asks. */
-function knownByName(machine: Machine, clientId: string): Environment {
+/** The broker sees who asks, and the trace what. */
+function knownByName(machine: Machine, clientId: string, trace: Trace): Environment {
   const { clock, bootstrap } = machine
-  return { clock, bootstrap, openPort: () => machine.openPort({ clientId }) }
+  return { clock, bootstrap, openPort: async () => watchedPort(await machine.openPort({ clientId }), clientId, trace) }
 }
 
 /** Writes nothing. What is bound to a line tells where the record of its attempt was read, which a message does not. */

@@ -21,6 +21,11 @@ export type Law = {
 }
 
 export type Began = Extract<TraceEvent, { kind: 'began' }>
+/** How the sentence about a begin that should not have been starts. */
+export function named({ machine, attempt, atMs, ...at }: Began): string {
+  return `at ${atMs} ms ${machine} began attempt ${attempt} of ${addressOf(at)}`
+}
+
 export type Stored = Extract<TraceEvent, { kind: 'stored' }>
 
 /** One record in one place. */

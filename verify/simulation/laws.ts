@@ -3,6 +3,7 @@
 import { boundLaws } from './bound-laws.ts'
 import { commitLaws } from './commit-laws.ts'
 import { freshnessLaws } from './freshness-laws.ts'
+import { groupLaws } from './group-laws.ts'
 import { type Law, Records } from './law.ts'
 import { lifeLaws } from './life-laws.ts'
 import { orderLaws } from './order-laws.ts'
@@ -16,6 +17,7 @@ export const laws: readonly Law[] = [
   ...orderLaws,
   ...retryLaws,
   ...policyLaws,
+  ...groupLaws,
   ...boundLaws,
   ...lifeLaws,
 ]

@@ -1,6 +1,7 @@
 /** Laws of a process: how it begins, keeps its books, goes on after faults, and ends. */
 
 import { type Began, type Law, runsThatOutlived } from './law.ts'
+import { Standings } from './standing.ts'
 import { addressOf, placeNameOf, type TraceEvent } from './trace.ts'
 
 /** R32 in the test profile: flush and final commit 500 ms each, and a second for the rest. */
@@ -60,22 +61,30 @@ function zombiesOf(events: readonly TraceEvent[], graceMs: number): Set<number> 
 
 const calmStopIsClean: Law = {
   name: 'calm-stop-is-clean',
-  rule: 'G6, R16, R32: without faults a stop commits all that was finished, unless handlers need more than the drain',
+  rule: 'G6, R16, R32: without faults a stop commits all that was finished, if handlers end within the drain and the group admits it',
   broken: (events, { isCalm, drainAtStopMs, abortGraceMs }) => {
+    if (!isCalm) return []
     const outlived = runsThatOutlived(events)
-    // A zombie is not waited for: what it finishes in the last moment may find the last commit on its way already.
-    const isZombie = zombiesOf(events, abortGraceMs)
-    const excused = new Set(
-      events.flatMap((event) =>
-        event.kind === 'began' && (outlived.has(event.run) || isZombie.has(event.run)) ? [event.machine] : [],
-      ),
-    )
+    const zombies = zombiesOf(events, abortGraceMs)
+    const standings = new Standings()
     const drainedByMs = new Map<string, number>()
+    const excused = new Set<string>()
+    const running = new Map<number, string>()
     const broken: string[] = []
     for (const event of events) {
+      // Whom the others keep waiting in a join, because one of them has crashed, cannot commit.
+      const isLeaving = event.kind === 'sent' && event.api === 'LeaveGroup'
+      if (isLeaving && !standings.of(event.machine).isMember) excused.add(event.machine)
+      standings.follow(event)
       if (event.kind === 'stopping') drainedByMs.set(event.machine, event.atMs + drainAtStopMs)
-      if (event.kind !== 'stopped' || event.clean || !isCalm) continue
-      if (excused.has(event.machine) || event.atMs >= (drainedByMs.get(event.machine) ?? 0)) continue
+      if (event.kind === 'began') running.set(event.run, event.machine)
+      if (event.kind === 'ended') running.delete(event.run)
+      // A zombie is not waited for: what it finishes in the last moment may find the last commit on its way already.
+      const isLate = event.kind === 'ended' && (outlived.has(event.run) || zombies.has(event.run))
+      if (isLate && drainedByMs.has(event.machine)) excused.add(event.machine)
+      if (event.kind !== 'stopped' || event.clean || excused.has(event.machine)) continue
+      if ([...running.values()].includes(event.machine)) continue
+      if (event.atMs >= (drainedByMs.get(event.machine) ?? 0)) continue
       broken.push(`${event.machine} stopped with ${event.uncommitted} records finished and not committed`)
     }
     return broken

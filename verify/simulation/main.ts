@@ -23,7 +23,7 @@ import { type Figures, shortcomings } from './figures.ts'
 import { huntWithPatch, PatchRefused } from './hunt.ts'
 import { huntPlanted } from './planted.ts'
 import { simulate, simulateHere } from './simulate.ts'
-import { printed } from './trace.ts'
+import { isWorthReading, printed } from './trace-text.ts'
 import { workersDefault } from './workers.ts'
 
 type Options = {
@@ -89,7 +89,7 @@ function figuresFor(runs: number, { seed, workers, verbose, untilBroken = false 
       if (untilBroken) console.error(`seed ${each}`)
     },
     onHistory: ({ events }, account) => {
-      if (verbose) console.error(printed(events))
+      if (verbose) console.error(printed(events.filter(isWorthReading)))
       if (!untilBroken && account.violations.length > 0) tell(account)
     },
   })

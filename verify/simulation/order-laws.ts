@@ -1,6 +1,6 @@
 /** Laws of order (R14) and of attempts: which may run, when, and how many at once. */
 
-import { type Began, isSource, type Law, placeOf, type Records, runsThatOutlived } from './law.ts'
+import { type Began, isSource, type Law, named, placeOf, type Records, runsThatOutlived } from './law.ts'
 import { addressOf, placeNameOf, type Terms, type TraceEvent } from './trace.ts'
 
 /** What one machine does with one partition, from when it gets it until the partition leaves. */
@@ -81,10 +81,6 @@ const toleranceMs = 100
 /** R16: whoever resolves between the abort and the end of the grace has failed all the same, and a zombie has not. */
 function countsAsDone(abortedForMs: number, { abortGraceMs }: Terms): boolean {
   return abortedForMs < 0 || abortedForMs > abortGraceMs + toleranceMs
-}
-
-function named({ machine, attempt, atMs, ...at }: Began): string {
-  return `at ${atMs} ms ${machine} began attempt ${attempt} of ${addressOf(at)}`
 }
 
 const laneOrder: Law = {

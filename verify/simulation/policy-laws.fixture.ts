@@ -1,13 +1,10 @@
 /** Stories that break the laws of the retry policy: by law, each with what makes it unlawful. */
 
-import { announced, appended, began, deadLetters, ended, failed, story, stored } from './story.fixture.ts'
-import { type TraceEvent } from './trace.ts'
-
-type Story = readonly [what: string, events: readonly TraceEvent[]]
+import { announced, appended, began, deadLetters, ended, failed, type Stories, story, stored } from './story.fixture.ts'
 
 const failedAtMs = 10
 
-export const policyStories: Readonly<Record<string, readonly Story[]>> = {
+export const policyStories: Stories = {
   'waits-follow-the-policy': [
     ['a wait in place that is longer than its longest', story(appended(0), ...failed(1, 0, 1_500))],
     ['a delay that is not the next one', story(appended(0), ...failed(1, 0, 500, { attempt: 2 }))],

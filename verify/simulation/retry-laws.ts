@@ -1,15 +1,11 @@
 /** Laws of retries: when an attempt may start, how attempts are counted over all the places that a record comes to, and who
  *  becomes a dead letter. */
 
-import { type Began, type Entry, Knowledge, type Law, type Stored } from './law.ts'
+import { type Entry, Knowledge, type Law, named, type Stored } from './law.ts'
 import { addressOf, type At, placeNameOf, type TraceEvent } from './trace.ts'
 
 /** Times in headers are whole milliseconds. */
 const roundingMs = 1
-
-function named({ machine, attempt, atMs, ...at }: Began): string {
-  return `at ${atMs} ms ${machine} began attempt ${attempt} of ${addressOf(at)}`
-}
 
 const attemptNotBeforeItsTime: Law = {
   name: 'attempt-not-before-its-time',

@@ -1,7 +1,17 @@
 /** Words to tell a story with, by hand: what a trace of it would hold. Whatever is not said is about record `k` of partition 0
  *  of the source, and machine `b`. */
 
-import { type Fate, groupName, type MarkedFailure, type Terms, topicName, type TraceEvent } from './trace.ts'
+import {
+  type Fate,
+  groupName,
+  type Heard,
+  type MarkedFailure,
+  type Partition,
+  type Sent,
+  type Terms,
+  topicName,
+  type TraceEvent,
+} from './trace.ts'
 
 export const terms: Terms = {
   order: 'key',
@@ -32,6 +42,64 @@ export function story(...told: readonly Told[]): TraceEvent[] {
     return { ...event, atMs: nowMs }
   })
 }
+
+/** By law: stories that break it, each with what makes it unlawful. */
+export type Stories = Readonly<Record<string, readonly (readonly [what: string, events: readonly TraceEvent[]])[]>>
+
+export const wholeSource: readonly Partition[] = [{ topic: topicName, partition: 0 }]
+
+type Wired = {
+  readonly machine?: string
+  readonly memberId?: string
+  readonly generation?: number
+  readonly partitions?: readonly Partition[]
+  readonly atMs?: number
+}
+
+/** Calls are told apart by their numbers. */
+export const sent = (api: Sent['api'], call: number, more: Wired & { timeoutMs?: number } = {}): Told => ({
+  kind: 'sent',
+  machine: 'b',
+  api,
+  call,
+  timeoutMs: 5_000,
+  memberId: '',
+  generation: -1,
+  partitions: [],
+  ...more,
+})
+export const heard = (api: Heard['api'], call: number, more: Wired & { answer?: number | string } = {}): Told => ({
+  kind: 'heard',
+  machine: 'b',
+  api,
+  call,
+  answer: 0,
+  memberId: '',
+  generation: -1,
+  partitions: [],
+  ...more,
+})
+/** A machine joins the group, in a generation, and is given the only partition of the source or what is said. */
+export const joins = (
+  machine: string,
+  generation: number,
+  { partitions = wholeSource, atMs }: { partitions?: readonly Partition[]; atMs?: number } = {},
+): readonly Told[] => {
+  const memberId = `${machine}-1`
+  const [join, sync] = [1_000 * generation + machine.charCodeAt(0), 2_000 * generation + machine.charCodeAt(0)]
+  const when = atMs === undefined ? {} : { atMs }
+  return [
+    sent('JoinGroup', join, { machine, ...when }),
+    heard('JoinGroup', join, { machine, memberId, generation, ...when }),
+    sent('SyncGroup', sync, { machine, memberId, generation, ...when }),
+    heard('SyncGroup', sync, { machine, partitions, ...when }),
+  ]
+}
+/** A heartbeat that is answered well, in the same moment. */
+export const beats = (machine: string, generation: number, atMs: number): readonly Told[] => [
+  sent('Heartbeat', 1e6 + atMs, { machine, memberId: `${machine}-1`, generation, atMs }),
+  heard('Heartbeat', 1e6 + atMs, { machine, atMs }),
+]
 
 const bodyText = 'the same everywhere'
 

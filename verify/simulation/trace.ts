@@ -5,6 +5,7 @@
  *  can say when a retry is due, and `handedOff` and `left`, which it must live up to; the rest is text for readers. */
 
 import { createHash } from 'node:crypto'
+import { type KafkaApi } from '../../packages/holdfast/src/kafka/port.ts'
 import { type Order, type WhileRetrying } from '../../packages/holdfast/src/model/settings.ts'
 
 export const topicName = 'orders'
@@ -34,7 +35,24 @@ export function bodyOf({ value, headers, timestampMs }: Body): string {
   return JSON.stringify([text(value), headers.map((each) => [each.key, text(each.value)]), timestampMs])
 }
 
+/** A request of a machine; `call` is unique for each of them. */
+type Call = { readonly machine: string; readonly api: KafkaApi; readonly call: number }
+
+/** As whom a machine speaks, or what an answer gives it; '', −1 and nothing where the API does not say. */
+type Membership = {
+  readonly memberId: string
+  readonly generation: number
+  readonly partitions: readonly Partition[]
+}
+
+/** It leaves a machine, whether or not a connection takes it on. */
+export type Sent = { readonly kind: 'sent'; readonly timeoutMs: number } & Call & Membership
+/** It was answered, with a code of Kafka (0: well, else the first refusal in it), or a `PortErrorKind` says why it was not. */
+export type Heard = { readonly kind: 'heard'; readonly answer: number | string } & Call & Membership
+
 export type TraceEvent = { readonly atMs: number } & (
+  | Sent
+  | Heard
   | ({ readonly kind: 'appended'; readonly key: string | null; readonly fate: Fate; readonly body: string } & At)
   /** A copy was appended to a topic of ours; everything but the time is what its headers say. Times are on the trace's clock. */
   | ({
@@ -163,6 +181,7 @@ export class Trace {
   readonly events: TraceEvent[] = []
   readonly #nowMs: () => number
   #runs = 0
+  #calls = 0
 
   constructor(nowMs: () => number) {
     this.#nowMs = nowMs
@@ -174,6 +193,10 @@ export class Trace {
 
   nextRun(): number {
     return ++this.#runs
+  }
+
+  nextCall(): number {
+    return ++this.#calls
   }
 }
 
@@ -222,92 +245,6 @@ function shortNameOf(topic: string): string {
   return name
 }
 
-function shortPlaceOf({ topic, partition }: Partition): string {
+export function shortPlaceOf({ topic, partition }: Partition): string {
   return `${shortNameOf(topic)}${partition}`
-}
-
-function seconds(ms: number): string {
-  return (ms / 1_000).toFixed(3)
-}
-
-/** One line for each event: time in seconds, who, what. */
-export function printed(events: readonly TraceEvent[]): string {
-  return events.map(lineOf).join('\n')
-}
-
-function lineOf(event: TraceEvent): string {
-  const isKafka = event.kind === 'appended' || event.kind === 'stored' || event.kind === 'committed'
-  const who = 'machine' in event ? event.machine : isKafka ? 'kafka' : ''
-  return `${(event.atMs / 1_000).toFixed(3).padStart(10)}  ${who.padEnd(8)} ${sentenceOf(event)}`
-}
-
-function sentenceOf(event: TraceEvent): string {
-  const place = 'offset' in event ? addressOf(event) : ''
-  switch (event.kind) {
-    case 'appended':
-      return `record ${place} key ${event.key ?? '—'}${event.fate === 'fine' ? '' : `, ${event.fate}`}`
-    case 'stored': {
-      const due = event.end === 'retried' ? `, due at ${seconds(event.dueMs)}` : ''
-      return `⇢ ${place} is ${addressOf(event.source)} after attempt ${event.attempts}${due}`
-    }
-    case 'began': {
-      const origin = addressOf(event.source) === place ? '' : ` = ${addressOf(event.source)}`
-      return `▶ ${place}${origin} attempt ${event.attempt} (run ${event.run})`
-    }
-    case 'ended':
-      return `${event.result === 'done' ? '✓' : '✗'} ${place} ${event.result} (run ${event.run})`
-    case 'aborted':
-      return `! ${place} aborted (run ${event.run})`
-    case 'filtered':
-      return `⊘ ${place} filtered`
-    case 'retryAnnounced':
-      return `↻ ${place} attempt ${event.attempt} failed${event.dueMs === null ? '' : `, next at ${seconds(event.dueMs)}`}`
-    case 'handedOff':
-      return `⇢ ${place} handed off`
-    case 'committed': {
-      const done = event.finished.length === 0 ? '' : `, done ${event.finished.join(' ')}`
-      const failed = event.failed.map((each) => `${each.offset} (${each.attempts}, ${seconds(each.dueMs)})`)
-      return `● committed ${place}${done}${failed.length === 0 ? '' : `, failed ${failed.join(' ')}`}`
-    }
-    case 'asked':
-      return 'asks what is committed'
-    case 'commitAsked':
-      return 'asks to commit'
-    case 'paused':
-    case 'resumed':
-      return `⏸ ${event.kind}`
-    case 'left':
-      return `partition ${shortPlaceOf(event)} left`
-    case 'assigned':
-      return `is given ${event.partitions.map(shortPlaceOf).join(', ') || 'nothing'} (generation ${event.generation})`
-    case 'expelled':
-      return 'is no longer in the group, and did not ask for that'
-    case 'froze':
-      return `⚡ its event loop is held up for ${event.forMs} ms`
-    case 'calendarJumped':
-      return `⚡ the calendar jumps by ${event.byMs} ms`
-    case 'counted':
-      return `accepted ${event.accepted}, accounted for ${event.accounted}, ${event.alreadyDone} of them done before`
-    case 'switchedOn':
-    case 'started':
-    case 'crashed':
-    case 'stopping':
-      return `■ ${event.kind}`
-    case 'stopped':
-      return `■ stopped${event.clean ? ', clean' : `, not clean, ${event.uncommitted} uncommitted`}`
-    case 'failed':
-      return `■ failed: ${event.reason}`
-    case 'healed':
-      return '══ faults end ══'
-    case 'drained':
-      return '══ everything is committed ══'
-    case 'stuck':
-      return `══ not drained ${event.afterMs} ms after the faults ended: ${event.reason} ══`
-    case 'unhandledRejection':
-      return `unhandled rejection: ${event.reason}`
-    case 'fault':
-      return `⚡ ${event.fault}: ${event.what}`
-    case 'said':
-      return `  ${event.what}`
-  }
 }

@@ -1,0 +1,92 @@
+/** What a machine knows of its place in the group: who it is, which generation it heard of, what it was given and what of it
+ *  is not over. Followed from what it sent and heard and from what it says to have left; the group itself may know better. */
+
+import { placeNameOf, type TraceEvent } from './trace.ts'
+
+/** Answers that end a membership: illegal generation, unknown member, fenced. */
+const fencing: ReadonlySet<number | string> = new Set([22, 25, 82, 110, 113])
+export const unknownMember = 25
+
+export type Identity = { readonly memberId: string; readonly generation: number }
+
+export class Standing {
+  memberId = ''
+  generation = -1
+  /** By the last assignment, and not over since. */
+  readonly given = new Set<string>()
+  /** The same, and what an assignment took away that is still being given back. */
+  readonly owned = new Set<string>()
+  /** From an assignment until it joins again, leaves or is told that it is out. */
+  isMember = false
+  /** When it last heard that it is out. */
+  lostAtMs = -Infinity
+
+  end(): void {
+    this.given.clear()
+    this.owned.clear()
+    this.isMember = false
+  }
+}
+
+export class Standings {
+  readonly #of = new Map<string, Standing>()
+  /** As whom a machine sent what is not answered. */
+  readonly #sent = new Map<number, Identity>()
+
+  of(machine: string): Standing {
+    const known = this.#of.get(machine)
+    if (known !== undefined) return known
+    const made = new Standing()
+    this.#of.set(machine, made)
+    return made
+  }
+
+  follow(event: TraceEvent): void {
+    if (!('machine' in event)) return
+    switch (event.kind) {
+      case 'sent':
+        return this.#told(event)
+      case 'heard':
+        return this.#heard(event)
+      case 'left': {
+        const standing = this.of(event.machine)
+        standing.given.delete(placeNameOf(event))
+        standing.owned.delete(placeNameOf(event))
+        return
+      }
+      case 'crashed':
+      case 'stopped':
+        return this.of(event.machine).end()
+      default:
+    }
+  }
+
+  #told({ machine, api, call, memberId, generation }: Extract<TraceEvent, { kind: 'sent' }>): void {
+    const standing = this.of(machine)
+    if (api === 'JoinGroup') standing.isMember = false
+    if (api === 'LeaveGroup') standing.end()
+    if (api === 'Heartbeat' || api === 'OffsetCommit' || api === 'SyncGroup' || api === 'JoinGroup')
+      this.#sent.set(call, { memberId, generation })
+  }
+
+  #heard({ machine, api, call, answer, atMs, ...news }: Extract<TraceEvent, { kind: 'heard' }>): void {
+    const standing = this.of(machine)
+    const sentAs = this.#sent.get(call)
+    this.#sent.delete(call)
+    if (sentAs === undefined) return
+    const isCurrent = sentAs.memberId === standing.memberId
+    if (fencing.has(answer) && isCurrent && (api === 'JoinGroup' || sentAs.generation === standing.generation)) {
+      standing.end()
+      standing.lostAtMs = atMs
+    }
+    if (api === 'JoinGroup' && news.memberId !== '') standing.memberId = news.memberId
+    if (api === 'JoinGroup' && answer === 0) standing.generation = news.generation
+    if (api !== 'SyncGroup' || answer !== 0 || sentAs.generation !== standing.generation) return
+    standing.isMember = true
+    standing.given.clear()
+    for (const partition of news.partitions) {
+      standing.given.add(placeNameOf(partition))
+      standing.owned.add(placeNameOf(partition))
+    }
+  }
+}
