@@ -169,12 +169,14 @@ const heartbeatGapMsMax = sessionTimeoutMs / 2
 
 const heartbeatsGoOn: Law = {
   name: 'heartbeats-go-on',
-  rule: 'R3, R5, I14: a member sends heartbeats also while it drains, unless it looks for its coordinator, and none while it joins',
+  rule: 'R3, R5, I14: who is awake and has a coordinator sends heartbeats, also while it drains, and none while it joins',
   broken: (events) => {
     const standings = new Standings()
     const lastMs = new Map<string, number>()
     const joining = new Map<number, string>()
     const looking = new Map<number, string>()
+    /** Until when its event loop was held up, which is nobody's fault. */
+    const awakeMs = new Map<string, number>()
     const broken: string[] = []
     for (const event of events) {
       standings.follow(event)
@@ -185,6 +187,7 @@ const heartbeatsGoOn: Law = {
       }
       if (event.kind === 'sent' && event.api === 'JoinGroup') joining.set(event.call, machine)
       if (event.kind === 'heard' && event.api === 'JoinGroup') joining.delete(event.call)
+      if (event.kind === 'froze') awakeMs.set(machine, Math.max(awakeMs.get(machine) ?? 0, atMs + event.forMs))
       if (event.kind === 'sent' && event.api === 'FindCoordinator') looking.set(event.call, machine)
       if (event.kind === 'heard' && event.api === 'FindCoordinator') {
         looking.delete(event.call)
@@ -194,7 +197,7 @@ const heartbeatsGoOn: Law = {
       if (!standings.of(machine).isMember) lastMs.delete(machine)
       else if (isBeating || !lastMs.has(machine)) lastMs.set(machine, atMs)
       if ([...looking.values()].includes(machine)) continue
-      const gapMs = atMs - (lastMs.get(machine) ?? atMs)
+      const gapMs = atMs - Math.max(lastMs.get(machine) ?? atMs, awakeMs.get(machine) ?? 0)
       if (gapMs > heartbeatGapMsMax) broken.push(`at ${atMs} ms ${machine} had sent no heartbeat for ${gapMs} ms`)
     }
     return broken
