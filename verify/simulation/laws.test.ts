@@ -22,7 +22,6 @@ import {
   committed,
   ended,
   expelled,
-  failed,
   heard,
   joins,
   left,

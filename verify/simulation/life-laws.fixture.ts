@@ -1,6 +1,6 @@
 /** Stories that break the laws of a process: by law, each with what makes it unlawful. */
 
-import { appended, asked, began, failed, left, life, stopped, story, type Stories } from './story.fixture.ts'
+import { appended, asked, began, left, life, stopped, story, type Stories } from './story.fixture.ts'
 
 export const lifeStories: Stories = {
   'no-attempt-after-stop': [
