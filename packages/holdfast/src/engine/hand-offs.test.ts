@@ -92,6 +92,41 @@ test('a write whose record goes elsewhere is no longer in flight', () => {
   expect([handOffs.inFlight, handOffs.hasQueued]).toEqual([0, false])
 })
 
+test('a try whose record goes elsewhere says nothing about its topic while others wait there', () => {
+  const handOffs = withQueued(1, 2)
+  const waitMs = handOffs.failed(handOffs.take(0)!, error, 0, half)
+  handOffs.dropped(handOffs.take(waitMs)!)
+  expect([handOffs.failing, handOffs.failures, handOffs.inFlight]).toEqual([1, 1, 0])
+  expect(handOffs.take(waitMs)?.offset).toBe(1)
+})
+
+test('a topic for which nothing is left to write is not called broken', () => {
+  const handOffs = withQueued(1)
+  const waitMs = handOffs.failed(handOffs.take(0)!, error, 0, half)
+  handOffs.dropped(handOffs.take(waitMs)!)
+  expect([handOffs.failing, handOffs.failures, handOffs.problem]).toEqual([0, 0, undefined])
+  handOffs.add(leaving(2))
+  expect(handOffs.take(waitMs)?.offset).toBe(2)
+})
+
+test('a write that is dropped where all succeed mends nothing, with or without others that wait', () => {
+  const handOffs = withQueued(1, 2)
+  handOffs.dropped(handOffs.take(0)!)
+  expect(handOffs.failing).toBe(0)
+  handOffs.dropped(handOffs.take(0)!)
+  expect(handOffs.failing).toBe(0)
+})
+
+test('a topic that fails again and again is one topic that fails, and its problem is told, not that of another', () => {
+  const handOffs = new HandOffs<number>()
+  handOffs.add(leaving(1, 'orders.dlq'))
+  handOffs.failed(handOffs.take(0)!, new Error('was down once'), 0, half)
+  handOffs.stored(handOffs.take(5_000)!)
+  handOffs.add(leaving(2))
+  for (const nowMs of [5_000, 10_000, 20_000]) handOffs.failed(handOffs.take(nowMs)!, error, nowMs, half)
+  expect([handOffs.failing, handOffs.failures, handOffs.problem]).toEqual([1, 3, error])
+})
+
 /** Goal: no record is lost or written twice at a time, no two tries of a topic that is down are less than a second apart,
  *  and whoever may be written is. */
 test('whatever writes end like, every record is queued, in flight or stored, and a topic that is down is not hurried', () => {

@@ -33,6 +33,38 @@ test('every lane in use has the entry that replaced the others last, whatever el
   )
 })
 
+test('lanes are found again however many are in use', () => {
+  const tails = new LaneTails<number>()
+  const entries = Array.from({ length: 1_000 }, (_, lane) => entryOf(lane, lane * 7))
+  for (const entry of entries) expect(tails.replace(entry)).toBeNull()
+  expect(tails.size).toBe(1_000)
+  for (const entry of entries) expect(tails.replace(entry)).toBe(entry)
+  for (const entry of entries) tails.remove(entry.laneId)
+  expect(tails.size).toBe(0)
+})
+
+/** Goal: with a dozen lanes that all want the same few slots, at the end of the table and at its start, whoever goes leaves the
+ *  others where they are found. */
+test('lanes that crowd around the same slots are found whoever of them goes', () => {
+  const crowded = [62, 63, 0, 1].flatMap((slot) => [slot, slot + 64, slot + 128])
+  const goes = fc.uniqueArray(fc.constantFrom(...crowded), { minLength: 1 })
+  fc.assert(
+    fc.property(fc.shuffledSubarray(crowded, { minLength: 2 }), goes, (come, gone) => {
+      const tails = new LaneTails<number>()
+      const entries = new Map(come.map((lane) => [lane, entryOf(lane, lane)]))
+      for (const entry of entries.values()) tails.replace(entry)
+      for (const lane of gone) {
+        tails.remove(lane)
+        entries.delete(lane)
+      }
+      expect(tails.size).toBe(entries.size)
+      for (const entry of entries.values()) expect(tails.replace(entry)).toBe(entry)
+      for (const lane of gone) expect(tails.replace(entryOf(0, lane))).toBeNull()
+    }),
+    { numRuns: 300 },
+  )
+})
+
 test('a lane that was never in use can be removed', () => {
   const tails = new LaneTails<number>()
   tails.remove(7)

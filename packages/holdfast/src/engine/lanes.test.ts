@@ -84,6 +84,36 @@ test('a record that ended keeps the next of its lane no longer alive', () => {
   expect(first.behind).toBe(null)
 })
 
+test.each(['partition', 'key'] as const)(
+  'a lane whose first record ended is still in use while another waits (%s)',
+  (order) => {
+    const lanes = lanesFor<number>(order)
+    const [first, second, third] = [entryOf(1, 7), entryOf(2, 7), entryOf(3, 7)]
+    lanes.add(first)
+    lanes.add(second)
+    expect(lanes.finish(first)).toBe(second)
+    expect(lanes.add(third)).toBe(false)
+    expect(lanes.finish(second)).toBe(third)
+  },
+)
+
+test('without order two attempts of earlier ownerships hold back the same record, until the later one settles', () => {
+  const lanes = lanesFor<number>('none')
+  const [earlier, later, same] = [entryOf(5, null), entryOf(5, null), entryOf(5, null)]
+  lanes.hold(earlier)
+  lanes.hold(later)
+  expect(lanes.finish(earlier)).toBe(null)
+  expect(lanes.add(same)).toBe(false)
+  expect(lanes.finish(later)).toBe(same)
+})
+
+test('a place behind a record is given once: a record that is forgotten there would never start', () => {
+  const lanes = lanesFor<number>('none')
+  lanes.hold(entryOf(5, null))
+  lanes.add(entryOf(5, null))
+  expect(() => lanes.add(entryOf(5, null))).toThrow('offset 5 already has a follower')
+})
+
 /** Goal: at any moment, records coming and ending in any mixture, what may run is exactly the lowest unfinished record of
  *  each lane. */
 test('what may start agrees with a naive look through all unfinished records', () => {

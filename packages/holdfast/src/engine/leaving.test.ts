@@ -185,6 +185,41 @@ describe('a write that fails', () => {
     expect(memberHealth(rig.flow, rig.nowMs).failures.join()).toContain('offset 0')
   })
 
+  test('that is hopeless is over: nobody waits for it', () => {
+    const rig = leavingRig()
+    rig.failWrite(0, { isHopeless: true })
+    rig.stored(0)
+    expect(rig.at(orders0).handOffs.inFlight).toBe(0)
+    rig.step({ kind: 'drain', drainMs: 20_000 })
+    expect(rig.names()).toContain('drained')
+  })
+
+  test('is told with its record, its topic, why, and when it is repeated', () => {
+    const rig = leavingRig()
+    rig.take()
+    rig.failWrite(0)
+    const told = rig.take().find((each) => each.verb === 'emit' && each.given[0] === 'record.handOffFailed')
+    const at = { topic: 'orders', partition: 0 }
+    expect(told?.given[1]).toMatchObject({
+      group: 'billing',
+      at,
+      offset: 0,
+      to: soon0.topic,
+      reason: 'Error: not enough replicas',
+      retryInMs: expect.any(Number),
+    })
+  })
+
+  test('that is hopeless for the dead letters is not repeated at once', () => {
+    const rig = new RetryRig().own([orders0])
+    rig.bring(orders0, offsets(0))
+    rig.end(0, 'failed', new NonRetriableError('never'))
+    rig.failWrite(0, { isHopeless: true })
+    expect(rig.writing).toEqual([])
+    rig.advance(999)
+    expect(rig.writing).toEqual([])
+  })
+
   test('that is hopeless for the dead letters stays open and is tried again', () => {
     const rig = new RetryRig().own([orders0])
     rig.bring(orders0, offsets(0))
@@ -222,6 +257,25 @@ describe('who may write', () => {
       expect(rig.at(orders0)).toMatchObject({ isDirty: false, pauses: [] })
       expect(rig.at(orders0).ledger.size).toBe(0)
     }
+  })
+
+  test('what waited to be written when the ownership ended is not written any more', () => {
+    const rig = leavingRig()
+    rig.failWrite(0)
+    lose(rig)
+    rig.own([orders0], 2)
+    rig.advance(10_000)
+    expect(rig.writing).toEqual([])
+  })
+
+  test('what may not be written without the lease wakes nobody', () => {
+    const rig = new RetryRig().own([orders0])
+    rig.bring(orders0, offsets(0))
+    rig.beatsAreAnswered = false
+    rig.advance(44_500)
+    rig.end(0, 'failed')
+    expect(rig.writing).toEqual([])
+    expect(rig.flow.nextWakeMs).toBeGreaterThan(rig.nowMs)
   })
 
   test('the next ownership handles the record again: that it was being written is no outcome', () => {

@@ -67,6 +67,33 @@ test('a finished entry keeps no neighbour alive', () => {
   expect(at.get(2)).toMatchObject({ older: null, newer: null })
 })
 
+test('a record that was finished before is passed once, and counts as accepted but not as finished here', () => {
+  const { ledger, at } = ledgerOf(10)
+  ledger.pass(11)
+  expect(() => ledger.pass(11)).toThrow('offset 11 is below 12')
+  expect([ledger.accepted, ledger.finished, ledger.size, ledger.position]).toEqual([2, 0, 1, 12])
+  ledger.finish(at.get(10)!)
+  expect([ledger.finished, ledger.committable()]).toEqual([1, 12])
+})
+
+test('the highest finished offset never falls, and before the first there is none', () => {
+  const { ledger, at } = ledgerOf(0, 1, 2)
+  expect(ledger.highestFinished).toBe(-1)
+  ledger.finish(at.get(1)!)
+  ledger.finish(at.get(0)!)
+  expect(ledger.highestFinished).toBe(1)
+  ledger.pass(7)
+  expect(ledger.highestFinished).toBe(7)
+  ledger.finish(at.get(2)!)
+  expect(ledger.highestFinished).toBe(7)
+})
+
+test('what waits above the line is counted from the line, wherever it is', () => {
+  const { ledger, at } = ledgerOf(10, 11, 12, 13, 14)
+  for (const offset of [10, 11, 13, 14]) ledger.finish(at.get(offset)!)
+  expect(ledger.finishedAbove).toBe(2)
+})
+
 /** Goal: whatever order records end in, the line is what a naive set of unfinished offsets says, and never goes back. */
 test('the line agrees with a set of offsets in any order of completion', () => {
   const history = fc.record({

@@ -37,7 +37,8 @@ export class Ledger<R> {
     this.#position = nextAfter(offset)
     this.#accepted += 1
     this.#passed += 1
-    if (offset > this.#highestFinished) this.#highestFinished = offset
+    // All that finished before lies below the position.
+    this.#highestFinished = offset
   }
 
   /** Moves the position over offsets that hold no record for us: markers, aborted or compacted ranges. */
@@ -71,10 +72,6 @@ export class Ledger<R> {
 
   get oldest(): Entry<R> | null {
     return this.#oldest
-  }
-
-  get newest(): Entry<R> | null {
-    return this.#newest
   }
 
   /** How many records are unfinished. */

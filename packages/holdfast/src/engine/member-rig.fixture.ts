@@ -89,6 +89,9 @@ export function offsets(...of: readonly number[]): TestRecord[] {
   return of.map((offset) => ({ offset, key: null }))
 }
 
+/** Whoever is woken more often without time passing would keep a core busy. */
+const wakesAtOnceMax = 100
+
 export class MemberRig {
   readonly flow: MemberFlow<TestRecord>
   nowMs = 1_000
@@ -123,7 +126,10 @@ export class MemberRig {
   /** Moves the clock, waking the flow whenever it asked to be, and answers heartbeats on the way. */
   advance(ms: number): void {
     const untilMs = this.nowMs + ms
+    let wakesAtOnce = 0
     while (this.flow.nextWakeMs <= untilMs) {
+      wakesAtOnce = this.flow.nextWakeMs > this.nowMs ? 0 : wakesAtOnce + 1
+      if (wakesAtOnce > wakesAtOnceMax) throw new RangeError(`woken again and again at ${this.nowMs} ms`)
       this.nowMs = Math.max(this.nowMs, this.flow.nextWakeMs)
       this.step({ kind: 'tick' })
       for (const { stamp, sentMs } of this.#heartbeats.splice(0)) {

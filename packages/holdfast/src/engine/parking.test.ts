@@ -29,6 +29,21 @@ test('parked entries come out soonest due first, in order of acceptance when due
   )
 })
 
+test('when an ownership ends, what waits for others goes on waiting', () => {
+  const parking = new Parking<number>()
+  const owners = [{ isOver: false }, { isOver: false }]
+  const entries = [5, 3, 4, 1, 2, 0].map((dueMs, turn) =>
+    Object.assign(entryAt(turn), { dueMs, turn, owner: owners[turn % 2] as never }),
+  )
+  for (const entry of entries) parking.add(entry)
+  owners[0]!.isOver = true
+  parking.sweep()
+  const out: number[] = []
+  for (let entry = parking.takeDue(9); entry !== null; entry = parking.takeDue(9)) out.push(entry.dueMs)
+  expect(out).toEqual([0, 1, 3])
+  expect(parking.nextDueMs).toBe(Infinity)
+})
+
 test('deadlines expire in the order in which they began, and a removed one never', () => {
   const deadlines = new Deadlines<number>(100)
   const entries = [1, 2, 3].map((offset) => Object.assign(entryAt(offset), { timedFromMs: offset * 10 }))

@@ -57,6 +57,19 @@ describe('an ordinary failure', () => {
     expect(lastStep(none)).toEqual({ kind: 'block' })
   })
 
+  const refusesToBeAsked = new Proxy(
+    {},
+    {
+      getPrototypeOf() {
+        throw new Error('not told')
+      },
+    },
+  )
+
+  test('what refuses to say what it is, is an ordinary failure', () => {
+    expect(stepAfter(refusesToBeAsked, 1, settings, half)).toEqual({ kind: 'park', delayMs: 50 })
+  })
+
   test.each([undefined, null, 'text', 7, {}])('whatever a handler throws (%s) is an ordinary failure', (thrown) => {
     expect(stepAfter(thrown, 1, settings, half)).toEqual({ kind: 'park', delayMs: 50 })
   })
