@@ -387,3 +387,67 @@ describe('the end', () => {
     expect(rig.commits.length).toBeGreaterThan(sent)
   })
 })
+
+describe('what a stop owes to those after it', () => {
+  test('an attempt that it cut short is made again, so it counts', () => {
+    const rig = new MemberRig().assign()
+    rig.deliver(chunkOf(offsets(0)))
+    stop(rig, 1_000)
+    rig.advance(1_000)
+    rig.end(0, 'failed')
+    rig.take()
+    leave(rig)
+    expect(finished(rig)).toEqual([{ uncommitted: 1, abandoned: 0 }])
+  })
+
+  test('what was lost before it began is not its doing', () => {
+    const rig = new MemberRig().assign()
+    rig.deliver(chunkOf(offsets(0)))
+    rig.end(0)
+    rig.step({ kind: 'refused', stamp: rig.flow.membership.stamp, errorCode: 25, what: 'test' })
+    rig.assign(1, 0, 2)
+    stop(rig)
+    leave(rig)
+    expect(finished(rig)).toEqual([{ uncommitted: 0, abandoned: 0 }])
+  })
+
+  test('a record that failed so far is owed its attempts, unless a commit tells of them', () => {
+    const rig = new MemberRig().assign()
+    rig.deliver(chunkOf(offsets(0)))
+    rig.end(0, 'failed')
+    stop(rig)
+    leave(rig)
+    failCommit(rig)
+    rig.advance(10_000)
+    expect(finished(rig)).toEqual([{ uncommitted: 1, abandoned: 0 }])
+  })
+
+  test('with nothing that runs nobody is given time to obey, though a write is under way', () => {
+    const rig = new RetryRig().own([orders0])
+    rig.bring(orders0, offsets(0))
+    rig.end(0, 'failed')
+    stop(rig, 1_000)
+    rig.take()
+    rig.advance(999)
+    expect(rig.names()).not.toContain('drained')
+    rig.advance(1)
+    expect(rig.names()).toContain('drained')
+  })
+})
+
+test('a rebalance is no stop: nobody is told that all is drained', () => {
+  const rig = new MemberRig().assign()
+  rig.take()
+  rebalance(rig)
+  expect(rig.names()).not.toContain('drained')
+})
+
+test('nothing is fetched during a drain', () => {
+  const rig = new MemberRig().assign()
+  rig.deliver(chunkOf(offsets(0)))
+  rig.deliver(null)
+  rebalance(rig)
+  rig.take()
+  rig.advance(5_000)
+  expect(rig.names()).not.toContain('fetch')
+})

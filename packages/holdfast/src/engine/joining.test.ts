@@ -1,8 +1,9 @@
 /** How a member gets into its group, and what of its identity outlives which refusal. */
 import { expect, test } from 'vitest'
 import { kafkaErrors } from '../model/kafka-errors.ts'
+import { startAt } from '../model/next-offset.ts'
 import { admitted, beat, lose, orders0 } from './engine-parts.fixture.ts'
-import { chunkOf, MemberRig, offsets } from './member-rig.fixture.ts'
+import { chunkOf, MemberRig, noMarks, offsets } from './member-rig.fixture.ts'
 import { Recorded } from './recorded.fixture.ts'
 
 function join(rig: MemberRig, errorCode = 0): void {
@@ -178,4 +179,100 @@ test('a member that was fenced for good leaves without an id, which is that of s
   rig.take()
   rig.step({ kind: 'leave', budgetMs: 3_000 })
   expect(rig.take()).toContainEqual({ verb: 'leave', given: [''] })
+})
+
+test('a member that never joined is nobody, and claims nothing', () => {
+  const rig = new MemberRig()
+  expect(rig.flow.membership).toMatchObject({ phase: 'idle', memberId: '', generation: -1, isLeader: false })
+  rig.step({ kind: 'start' })
+  expect(
+    rig
+      .take()
+      .find(({ verb }) => verb === 'join')
+      ?.given.slice(1),
+  ).toEqual(['', { partitions: [], generation: -1 }])
+})
+
+test('a join that is answered is followed by a SyncGroup, which needs the answer', () => {
+  const rig = started()
+  join(rig)
+  const { stamp } = rig.flow.membership
+  expect(rig.take()).toEqual([{ verb: 'sync', given: [stamp, { ...admitted, errorCode: 0 }] }])
+})
+
+test('a join that is refused because the group rebalances says nothing against the coordinator', () => {
+  const rig = started()
+  join(rig, kafkaErrors.REBALANCE_IN_PROGRESS)
+  expect(rig.names()).toEqual(['join'])
+})
+
+test('a member that waits for its coordinator is not called stuck, however long it waits', () => {
+  const rig = started()
+  rig.step({ kind: 'joinFailed', stamp: rig.flow.membership.stamp })
+  rig.take()
+  rig.nowMs += 600_000
+  rig.step({ kind: 'tick' })
+  expect(rig.names()).toEqual(['join'])
+})
+
+test('a join is not repeated before its pause is over, whatever wakes the member', () => {
+  const rig = started()
+  rig.step({ kind: 'joinFailed', stamp: rig.flow.membership.stamp })
+  rig.take()
+  rig.nowMs += 74
+  rig.step({ kind: 'tick' })
+  expect(rig.names()).toEqual([])
+  rig.nowMs += 1
+  rig.step({ kind: 'tick' })
+  expect(rig.names()).toEqual(['join'])
+})
+
+test('a refusal that says nothing about the member costs it its partitions, and it joins again after a pause', () => {
+  const rig = new MemberRig().assign()
+  rig.take()
+  lose(rig, kafkaErrors.TOPIC_AUTHORIZATION_FAILED)
+  expect(rig.names()).not.toContain('join')
+  expect([rig.flow.membership.phase, rig.flow.membership.memberId]).toEqual(['waiting', 'm'])
+  rig.advance(100)
+  expect(joins(rig)).toEqual(['m'])
+})
+
+test.each([
+  ['joins', (rig: MemberRig): void => join(rig, kafkaErrors.INVALID_GROUP_ID)],
+  ['belongs to the group', (rig: MemberRig): void => beat(rig, kafkaErrors.INVALID_GROUP_ID)],
+])('whoever is refused for good while it %s is told what to do', (_when, refuse) => {
+  const rig = new MemberRig()
+  rig.step({ kind: 'start' })
+  if (_when !== 'joins') rig.assign()
+  rig.take()
+  refuse(rig)
+  const failed = rig.take().flatMap(({ verb, given }) => (verb === 'fail' ? given : []))
+  expect(failed).toMatchObject([{ code: 'KAFKA_ERROR', remedy: 'Choose another group id.' }])
+})
+
+test('who stops while it joins waits outside, and joins no more', () => {
+  const rig = started()
+  rig.step({ kind: 'drain', drainMs: 1_000 })
+  join(rig)
+  expect(rig.flow.membership.phase).toBe('waiting')
+  rig.advance(60_000)
+  expect(rig.names()).not.toContain('sync')
+})
+
+test('who has left has left', () => {
+  const rig = new MemberRig().assign()
+  rig.step({ kind: 'drain', drainMs: 1_000 })
+  rig.step({ kind: 'leave', budgetMs: 1_000 })
+  expect(rig.flow.membership.phase).toBe('left')
+})
+
+test('a partition of a topic that nobody subscribed to is not opened', () => {
+  const rig = new MemberRig().assign()
+  rig.step({ kind: 'partitionsChanged', reason: 'test' })
+  join(rig)
+  sync(rig)
+  const start = { position: startAt(0), committed: startAt(0), leaderEpoch: -1, ...noMarks, cutFrom: null }
+  const starts = ['orders', 'unknown'].map((topic) => ({ topic, partition: 0, ...start }))
+  rig.step({ kind: 'positioned', stamp: rig.flow.membership.stamp, starts })
+  expect([...rig.flow.partitions.keys()]).toEqual(['orders/0'])
 })

@@ -2,7 +2,9 @@
 import { expect, test } from 'vitest'
 import { kafkaErrors } from '../model/kafka-errors.ts'
 import { admitted, beat, lose } from './engine-parts.fixture.ts'
-import { chunkOf, MemberRig, offsets } from './member-rig.fixture.ts'
+import { Lease } from './lease.ts'
+import { chunkOf, MemberRig, offsets, testGroup } from './member-rig.fixture.ts'
+import { answerJoin, answerSync, bring, cooperativeRig, disturb } from './rejoin.fixture.ts'
 import { memberHealth } from './status.ts'
 
 function heartbeats(rig: MemberRig): number {
@@ -181,4 +183,123 @@ test('an outage of the coordinator is no stall of ours, and what waits is timed 
   rig.advance(3_000)
   expect([...rig.running.keys()]).toEqual([1])
   expect(memberHealth(rig.flow, rig.nowMs).failures).toEqual([])
+})
+
+test('an answer to a heartbeat from before the drain counts in the drain', () => {
+  const rig = new MemberRig().assign()
+  rig.deliver(chunkOf(offsets(0)))
+  rig.beatsAreAnswered = false
+  rig.advance(3_000)
+  const { stamp } = rig.flow.membership
+  rig.step({ kind: 'partitionsChanged', reason: 'test' })
+  expect(rig.flow.membership.phase).toBe('draining')
+  rig.take()
+  answerBeat(rig, rig.beatSentMs, kafkaErrors.UNKNOWN_MEMBER_ID, stamp)
+  expect(rig.names()).toContain('group.lost')
+})
+
+test('an answer to a heartbeat from before a part is given back counts while it is', () => {
+  const rig = cooperativeRig()
+  bring(rig, 2, 0)
+  disturb(rig)
+  answerJoin(rig, 2)
+  rig.beatsAreAnswered = false
+  answerSync(rig, [0, 1])
+  expect(rig.flow.membership.phase).toBe('revoking')
+  rig.advance(3_000)
+  rig.take()
+  answerBeat(rig, rig.beatSentMs, kafkaErrors.UNKNOWN_MEMBER_ID)
+  expect(rig.names()).toContain('group.lost')
+})
+
+test('a drain may not outlive the patience of the group, however well the heart beats', () => {
+  const rig = new MemberRig({ drainAtRevokeMs: 120_000, subscription: { attemptTimeoutMs: 600_000 } }).assign()
+  rig.deliver(chunkOf(offsets(0)))
+  beat(rig, kafkaErrors.REBALANCE_IN_PROGRESS)
+  const beganMs = rig.nowMs
+  rig.beatsAreAnswered = true
+  rig.advance(59_999)
+  expect([rig.flow.membership.phase, rig.flow.membership.holdsLease(beganMs + 59_999)]).toEqual(['draining', true])
+  expect(rig.flow.membership.holdsLease(beganMs + 60_000)).toBe(false)
+})
+
+test('no heartbeat is sent before its time, whatever wakes the member', () => {
+  const rig = new MemberRig().assign()
+  rig.take()
+  rig.nowMs += 2_999
+  rig.step({ kind: 'tick' })
+  expect(heartbeats(rig)).toBe(0)
+  rig.nowMs += 1
+  rig.step({ kind: 'tick' })
+  expect(heartbeats(rig)).toBe(1)
+})
+
+test.each(['without an answer', 'that a moved coordinator refused'])(
+  'a heartbeat %s is repeated after half a second, not at once',
+  (how) => {
+    const rig = new MemberRig().assign()
+    rig.beatsAreAnswered = false
+    rig.advance(3_000)
+    const { stamp } = rig.flow.membership
+    if (how === 'without an answer') rig.step({ kind: 'heartbeatFailed', stamp, sentMs: rig.beatSentMs })
+    else answerBeat(rig, rig.beatSentMs, kafkaErrors.NOT_COORDINATOR)
+    rig.take()
+    rig.advance(499)
+    expect(heartbeats(rig)).toBe(0)
+    rig.advance(1)
+    expect(heartbeats(rig)).toBe(1)
+  },
+)
+
+test('a gap of exactly half a session is no standstill', () => {
+  for (const [gapMs, isInDoubt] of [
+    [22_500, false],
+    [22_501, true],
+  ] as const) {
+    const rig = new MemberRig().assign()
+    rig.nowMs += gapMs
+    rig.step({ kind: 'tick' })
+    expect(rig.flow.membership.holdsLease(rig.nowMs)).toBe(!isInDoubt)
+  }
+})
+
+test('a member that gave everything back holds no lease while it joins', () => {
+  const rig = new MemberRig().assign()
+  rig.step({ kind: 'partitionsChanged', reason: 'test' })
+  expect(rig.flow.membership.phase).toBe('joining')
+  expect(rig.flow.membership.holdsLease(rig.nowMs)).toBe(false)
+})
+
+test('the patience of the group for a SyncGroup begins when that is sent, not with the join', () => {
+  const rig = cooperativeRig({ sessionTimeoutMs: 300_000 })
+  disturb(rig)
+  rig.advance(50_000)
+  answerJoin(rig, 2)
+  const sentMs = rig.nowMs
+  expect(rig.flow.membership.holdsLease(sentMs + 59_999)).toBe(true)
+  expect(rig.flow.membership.holdsLease(sentMs + 60_000)).toBe(false)
+})
+
+test('since when a lease holds is told from its last break', () => {
+  const lease = new Lease(testGroup)
+  lease.prove(1_000, 1_500)
+  expect(lease.sinceMs).toBe(1_500)
+  lease.prove(30_000, 30_500)
+  expect(lease.sinceMs).toBe(1_500)
+  lease.prove(99_000, 100_000)
+  expect(lease.sinceMs).toBe(100_000)
+  lease.admitted(110_000, 110_500)
+  expect(lease.sinceMs).toBe(100_000)
+  lease.end()
+  lease.admitted(200_000, 200_500)
+  expect(lease.sinceMs).toBe(200_500)
+})
+
+test('an assignment that was asked for before a standstill proves nothing after it', () => {
+  const lease = new Lease(testGroup)
+  lease.doubt(10_000)
+  lease.admitted(9_999, 10_001)
+  expect(lease.holds(10_001)).toBe(false)
+  lease.admitted(10_000, 10_002)
+  expect(lease.holds(10_002)).toBe(true)
 })

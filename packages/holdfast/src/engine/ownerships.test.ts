@@ -138,3 +138,14 @@ describe('positions', () => {
     expect(rig.names()).not.toContain('resolvePositions')
   })
 })
+
+test('of two attempts that outlived their ownership, one that settles frees its own record only', () => {
+  const rig = new MemberRig().assign()
+  rig.deliver(chunkOf(offsets(0, 1)))
+  lose(rig)
+  rig.end(0)
+  rig.assign(1, 0, 2)
+  rig.deliver(chunkOf(offsets(0, 1)))
+  // The other one still holds its record back.
+  expect([...rig.running.values()].filter(({ owner }) => !owner.isOver).map(({ offset }) => offset)).toEqual([0])
+})
