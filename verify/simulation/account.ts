@@ -29,6 +29,11 @@ export type Account = {
   readonly traceHash: string
 }
 
+/** What is said of a history that ended its process or never ended: nothing else could say it. */
+export const unendedLaw = 'history-ends'
+/** I18: a history is a function of its plan and of nothing else. */
+export const sameSeedLaw = 'same-seed-same-trace'
+
 /** A law that is broken is often broken a thousand times. */
 const violationsOfOneLawMax = 5
 
@@ -51,7 +56,7 @@ export async function play(trial: Trial): Promise<{ readonly account: Account; r
 
 /** Of a history that ended its process, or that somebody had to end. */
 export function accountOfUnended(seed: number, what: string): Account {
-  const violations = [{ law: 'history-ends', what }]
+  const violations = [{ law: unendedLaw, what }]
   return { seed, violations, faults: {}, features: {}, extent: null, traceHash: '' }
 }
 
@@ -69,11 +74,10 @@ function firstOfEach(violations: readonly Violation[]): Violation[] {
   })
 }
 
-/** I18: a history is a function of its plan and of nothing else. */
 async function differences({ plan, events }: History): Promise<Violation[]> {
   const again = await runHistory(plan)
   if (hashOf(again.events) === hashOf(events)) return []
   const index = events.findIndex((event, place) => JSON.stringify(event) !== JSON.stringify(again.events[place]))
   const [one, other] = [printed(events.slice(index, index + 1)), printed(again.events.slice(index, index + 1))]
-  return [{ law: 'same-seed-same-trace', what: `first '${one.trim()}', then '${other.trim()}'` }]
+  return [{ law: sameSeedLaw, what: `first '${one.trim()}', then '${other.trim()}'` }]
 }

@@ -5,6 +5,8 @@ import { setPriority } from 'node:os'
 import { resolve } from 'node:path'
 import { copySources } from '../copies.ts'
 import { runProcess, startProcess } from '../processes.ts'
+import { unendedLaw } from './account.ts'
+import { patienceMs } from './workers.ts'
 
 export type HuntOptions = { readonly runs: number; readonly seed: number }
 
@@ -17,12 +19,8 @@ export type Hunt = {
   readonly seeds: number
 }
 
-/** No history takes so long, however busy the machine is: its process goes round in circles. */
-const patienceMs = 180_000
 /** Whoever works at the machine comes first, and yet it must end some day. */
 const niceness = 5
-/** What is said of a history that ends its process or never ends: nothing else could say it. */
-const endsLaw = 'history-ends'
 
 export class PatchRefused extends Error {
   override readonly name = 'PatchRefused'
@@ -67,7 +65,7 @@ export async function huntIn(folder: string, { runs, seed }: HuntOptions): Promi
   const { code } = await child.exited
   patience.end()
   if (current === null) throw new PatchRefused(`the sources do not run:\n${child.output.join('\n')}`)
-  if (code !== 0 && code !== 1) return { caught: true, seed: current, law: endsLaw, seeds: current - seed + 1 }
+  if (code !== 0 && code !== 1) return { caught: true, seed: current, law: unendedLaw, seeds: current - seed + 1 }
   const { runs: ran, failures } = JSON.parse(last) as {
     runs: number
     failures: readonly { seed: number; law: string }[]

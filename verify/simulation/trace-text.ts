@@ -26,7 +26,7 @@ export function printed(events: readonly TraceEvent[]): string {
   return events.map(lineOf).join('\n')
 }
 
-function lineOf(event: TraceEvent): string {
+export function lineOf(event: TraceEvent): string {
   const isKafka = event.kind === 'appended' || event.kind === 'stored' || event.kind === 'committed'
   const who = 'machine' in event ? event.machine : isKafka ? 'kafka' : ''
   return `${(event.atMs / 1_000).toFixed(3).padStart(10)}  ${who.padEnd(8)} ${sentenceOf(event)}`
