@@ -30,7 +30,11 @@ function stage(plan: Partial<CallPlan>) {
 }
 
 /** Calls once for each of many records. */
-async function callMany({ clock, downstream, within }: ReturnType<typeof stage>, more: Partial<HandlerCall> = {}) {
+async function callMany(
+  { clock, downstream, within }: ReturnType<typeof stage>,
+  more: Partial<HandlerCall> = {},
+  from = 0,
+) {
   let effects = 0
   const call = downstream.faulty(() => {
     effects += 1
@@ -38,7 +42,9 @@ async function callMany({ clock, downstream, within }: ReturnType<typeof stage>,
   }, 'charge')
   const results = await clock.runUntil(
     Promise.allSettled(
-      Array.from({ length: 100 }, (_, index) => handlerCalls.run(within(String(index), more), () => call())),
+      Array.from({ length: 100 - from }, (_, index) =>
+        handlerCalls.run(within(String(from + index), more), () => call()),
+      ),
     ),
   )
   return { effects, rejected: (results ?? []).filter((result) => result.status === 'rejected') }
@@ -91,6 +97,16 @@ test('a call that is spared changes the fate of no other', async () => {
 
   expect(others.length).toBeGreaterThan(20)
   expect(after.downstream.faulted).toEqual(others)
+})
+
+test('a message that is left out changes the fate of no other', async () => {
+  const all = stage({ fails: 0.5 })
+  await callMany(all)
+  const some = stage({ fails: 0.5 })
+  await callMany(some, {}, 7)
+
+  expect(all.downstream.faulted.length).toBeGreaterThan(20)
+  expect(some.downstream.faulted).toEqual(all.downstream.faulted.filter((name) => Number(name.split(' ')[1]) >= 7))
 })
 
 test('a call that hangs ends after a minute, or when its attempt is aborted', async () => {

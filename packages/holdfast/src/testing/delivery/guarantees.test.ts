@@ -168,6 +168,18 @@ test('order: what waits in a delay topic holds nobody up', () => {
   expect(broken([...failed, stored(0, 0), ...handled(2, 1)])).toEqual({})
 })
 
+test('order: in a delay topic the time is the order, and attempts of a key still never overlap', () => {
+  const copies = [appended(0), appended(1), stored(0, 0, { attempts: 0 }), stored(1, 1, { attempts: 0 })]
+  const late = began(2, 0, { topic: delayTopic })
+  const first = [began(1, 1, { topic: delayTopic }), ended(1, 1, { topic: delayTopic })]
+
+  expect(broken([...copies, ...first, late])).toEqual({})
+  expect(
+    broken([...copies, late, ended(2, 0, { topic: delayTopic, result: 'failed' }), began(1, 1, { topic: delayTopic })]),
+  ).toEqual({})
+  expect(Object.keys(broken([...copies, late, began(1, 1, { topic: delayTopic })]))).toEqual(['order'])
+})
+
 test('no early retry: neither in place nor from a delay topic does an attempt begin before its time', () => {
   const failed = [appended(0), began(1, 0), ended(1, 0, { result: 'failed' })]
   const inPlace = [...failed, announced(0, 1_000)]
@@ -211,6 +223,9 @@ test('bounded duplicates: what is done is not handled again while its partition 
   })
   expect(broken([appended(0), ...handled(1, 0), left(), ...handled(2, 0)])).toEqual({})
   expect(broken([appended(0), ...handled(1, 0), ...handled(2, 0, 'b')])).toEqual({})
+  expect(Object.keys(broken([appended(0), ...handled(1, 0), left('b'), ...handled(2, 0)]))).toEqual([
+    'bounded duplicates',
+  ])
 })
 
 test('bounded duplicates: a result that came after the abort of its attempt does not count', () => {

@@ -51,8 +51,8 @@ type Due = { readonly kind: 'crash' | 'join'; readonly forMs: number } | { reado
 const patienceMs = 5_000
 /** So many times all waits of a policy: crashes make attempts forget how many they were. */
 const policiesPatience = 4
-/** The longest that a clean stop may take: its drain, its last commit, and what a user adds. */
-const stopLimitMs = 600_000
+/** Longer than a clean stop may take by any setting: an hour of drain, and its last commit. */
+const stopLimitMs = 4_000_000
 /** The network mends so long after the last record was sent. */
 const roughAfterMs = 10_000
 
@@ -85,6 +85,8 @@ class Conductor<In, D> {
   readonly #everybody: StagedApp<D>[] = []
   #running: StagedApp<D>[] = []
   #guest: StagedApp<D> | null = null
+  #joins = 0
+  readonly #leaving: Promise<void>[] = []
   readonly #due: Due[] = []
   #unsent: number
   #waitsMs = 0
@@ -117,10 +119,9 @@ class Conductor<In, D> {
     if (this.#hopeless !== null && 'error' in this.#hopeless) throw this.#hopeless.error
     if (this.#hopeless !== null) return void this.#log.add({ kind: 'stuck', reason: this.#hopeless.reason })
     this.#log.add({ kind: 'drained' })
-    for (const app of this.#running) {
-      await this.#clock.runUntil(app.stop(), { limit: stopLimitMs, what: `the stop of ${app.name}` })
-    }
+    const farewells = [...this.#leaving, ...this.#running.map((app) => app.stop())]
     this.#running = []
+    await this.#clock.runUntil(Promise.all(farewells), { limit: stopLimitMs, what: 'the stop of every machine' })
     await this.#clock.settle()
   }
 
@@ -145,7 +146,7 @@ class Conductor<In, D> {
   }
 
   close(): void {
-    for (const app of this.#running) app.discard()
+    for (const app of this.#everybody) app.discard()
     this.#core.close()
   }
 
@@ -186,6 +187,7 @@ class Conductor<In, D> {
         return
       case 'join':
         if (this.#guest !== null) return
+        this.#joins += 1
         this.#guest = await this.#switchOn()
         this.#later({ kind: 'leave' }, due.forMs)
         return
@@ -194,7 +196,7 @@ class Conductor<In, D> {
         if (guest === null) return
         this.#guest = null
         this.#running = this.#running.filter((app) => app !== guest)
-        void guest.stop()
+        this.#leaving.push(guest.stop())
       }
     }
   }
@@ -287,7 +289,7 @@ class Conductor<In, D> {
     const { counts } = this.#network
     return {
       crash: this.#log.events.filter(({ kind }) => kind === 'crashed').length,
-      rebalance: this.#everybody.length - 1 - this.#log.events.filter(({ kind }) => kind === 'crashed').length,
+      rebalance: this.#joins,
       failingDownstream: ends.filter((end) => end === 'failedBefore' || end === 'failedAfter').length,
       hangingDownstream: ends.filter((end) => end === 'hungBefore' || end === 'hungAfter').length,
       network: networkFaults.reduce((sum, fault) => sum + counts[fault], 0),
