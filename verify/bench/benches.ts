@@ -8,9 +8,24 @@ import { inflight } from './inflight.ts'
 import { io } from './io.ts'
 import { map } from './map.ts'
 import { send } from './send.ts'
+import { sim } from './sim.ts'
 import { skew } from './skew.ts'
 import { slow } from './slow.ts'
 import { start } from './start.ts'
 import { tax } from './tax.ts'
 
-export const benches: readonly Bench[] = [tax, io, hot, skew, slow, map, commits, inflight, start, send, broker, guard]
+export const benches: readonly Bench[] = [
+  tax,
+  io,
+  hot,
+  skew,
+  slow,
+  map,
+  commits,
+  inflight,
+  start,
+  send,
+  broker,
+  sim,
+  guard,
+]

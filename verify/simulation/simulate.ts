@@ -14,7 +14,7 @@ const repeatEvery = 25
 export type BesideOptions = {
   readonly workers: number
   /** Told after each history, in the order of the trials. */
-  readonly onAccount: (account: Account) => void
+  readonly onAccount?: ((account: Account) => void) | undefined
 }
 
 /** The figures do not depend on how many processes there are, but for those of speed. */
