@@ -1,4 +1,4 @@
-/** Writes down what the broker knows: copies that are stored in topics of ours, commits with what their metadata says and who
+/** Writes down what the broker knows: records that are appended to the source, copies that are stored in topics of ours, commits with what their metadata says and who
  *  asks for them, who was given which partitions, and whom the group forgot. */
 
 import { type BrokerCore } from '@holdfast/broker'
@@ -7,9 +7,11 @@ import { decodeCommitMetadata } from '../../packages/holdfast/src/engine/commit-
 import {
   type At,
   bodyOf,
+  type Fate,
   groupName,
   type Partition,
   placeNameOf,
+  sendIdHeader,
   topicName,
   type Trace,
   type TraceEvent,
@@ -26,8 +28,8 @@ export class BrokerWatch {
   readonly #trace: Trace
   /** What the calendar of the brokers shows when the trace's clock shows 0. */
   readonly #epochMs: number
-  /** Copies by their place in the trace: what they hold is read when the history is over, each log once. */
-  readonly #copies: { readonly index: number; readonly at: At }[] = []
+  /** Appends by their place in the trace: what they hold is read when the history is over, each log once. */
+  readonly #appends: { readonly index: number; readonly at: At }[] = []
   readonly #ends = new Map<string, number>()
   /** Machines by the ids under which the group knows them, from their first assignment on. */
   readonly #members = new Map<string, string>()
@@ -76,18 +78,20 @@ export class BrokerWatch {
       .filter((name) => !isDeadLetters(name))
   }
 
-  /** Puts what was stored into the trace. Called once, at the end. */
-  readCopies(): void {
+  /** Puts what was appended into the trace. Called once, at the end. */
+  readLogs(): void {
     const logs = new Map<string, Map<number, StoredRecord>>()
-    for (const { index, at } of this.#copies) {
+    const { events } = this.#trace
+    for (const { index, at } of this.#appends.toReversed()) {
       const place = placeNameOf(at)
       const log =
         logs.get(place) ?? new Map(this.#core.records(at.topic, at.partition).map((each) => [each.offset, each]))
       logs.set(place, log)
       const record = log.get(at.offset)
-      const event = this.#trace.events[index]
-      if (record !== undefined && event !== undefined)
-        this.#trace.events[index] = this.#storedOf(event.atMs, at, record)
+      const atMs = events[index]?.atMs ?? 0
+      // A control batch has an offset and no record.
+      if (record === undefined) events.splice(index, 1)
+      else events[index] = at.topic === topicName ? appendedOf(atMs, at, record) : this.#storedOf(atMs, at, record)
     }
   }
 
@@ -111,24 +115,11 @@ export class BrokerWatch {
   }
 
   #appended({ topic, partition }: Partition, endOffset: number): void {
-    if (topic === topicName) return
     const place = placeNameOf({ topic, partition })
     for (let offset = this.#ends.get(place) ?? 0; offset < endOffset; offset++) {
       const at = { topic, partition, offset }
-      this.#copies.push({ index: this.#trace.events.length, at })
-      this.#trace.add({
-        kind: 'stored',
-        ...at,
-        end: 'retried',
-        key: null,
-        source: at,
-        body: '',
-        attempts: 0,
-        dueMs: 0,
-        ripeMs: 0,
-        delayMs: 0,
-        partitions: 1,
-      })
+      this.#appends.push({ index: this.#trace.events.length, at })
+      this.#trace.add({ kind: 'appended', ...at, key: null, fate: 'fine', body: '' })
     }
     this.#ends.set(place, endOffset)
   }
@@ -170,6 +161,13 @@ export class BrokerWatch {
       : []
     this.#trace.add({ kind: 'committed', topic, partition, offset, finished, failed })
   }
+}
+
+function appendedOf(atMs: number, at: At, { key, value, headers, timestampMs }: StoredRecord): TraceEvent {
+  const fate = (value?.toString() || 'fine') as Fate
+  const id = headers.find((each) => each.key === sendIdHeader)?.value?.toString()
+  const body = bodyOf({ value, headers, timestampMs })
+  return { atMs, kind: 'appended', ...at, key: key === null ? null : key.toString(), fate, body, id }
 }
 
 /** Not written by us. Dead letters say some things twice, in the words of Kafka itself. */

@@ -18,7 +18,7 @@ const overtimeMs = 4_000
 
 /** By the time at which they come. In a calm history none of them crashes. */
 export function drawVisits(random: SeededRandom, { untilMs, isRough }: { untilMs: number; isRough: boolean }): Visit[] {
-  const guests = random.pick([0, 0, 0, 1, 1, 2, 2, 3, 3, 4] as const)
+  const guests = random.pick([0, 0, 1, 1, 2, 2, 3, 3, 4, 4] as const)
   // Guests by chance hardly ever meet: mostly several come together and stay for a while.
   const isParty = guests > 1 && random.chance(0.9)
   const partyAtMs = random.integer(0, Math.max(0, untilMs - 4_000))

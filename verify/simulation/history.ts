@@ -13,7 +13,8 @@ import { type Visit } from './crowd-plan.ts'
 import { type DrawnRecord } from './load-plan.ts'
 import { createOwnTopic, ownTopicNames } from './own-topics.ts'
 import { type Plan } from './plan.ts'
-import { bodyOf, type Fate, groupName, placeNameOf, topicName, Trace, type TraceEvent } from './trace.ts'
+import { ProducerUnderTest, type Sendable } from './producer-under-test.ts'
+import { type Fate, groupName, placeNameOf, topicName, Trace, type TraceEvent } from './trace.ts'
 
 export type History = {
   readonly plan: Plan
@@ -26,6 +27,8 @@ export type History = {
 const watchMs = 3_000
 const countEveryMs = 1_000
 const stopLimit = '40s'
+/** As long as a member may take to recover, and for the same reasons. */
+const sendLimit = '60s'
 
 /** All chance that the plan leaves open comes from its seed. */
 export async function runHistory(plan: Plan): Promise<History> {
@@ -42,7 +45,7 @@ export async function runHistory(plan: Plan): Promise<History> {
     onException(error)
   } finally {
     await stage.clock.settle()
-    stage.watch.readCopies()
+    stage.watch.readLogs()
     process.off('unhandledRejection', onRejection)
     process.off('uncaughtException', onException)
     stage.close()
@@ -101,7 +104,14 @@ class Stage {
 
   async play(): Promise<void> {
     const { plan, clock } = this
-    for (const batch of plan.batches) clock.setTimer(batch.atMs, () => this.#append(batch.partition, batch.records))
+    const producer = plan.isSent ? this.#producer() : null
+    for (const [index, { atMs, partition, records }] of plan.batches.entries()) {
+      const isSent = index % 2 === 1
+      clock.setTimer(atMs, () => {
+        if (producer !== null && isSent) this.#send(producer, partition, records)
+        else this.#append(partition, records)
+      })
+    }
     for (const incident of plan.incidents) clock.setTimer(incident.atMs, () => this.#incidents.befall(incident))
     clock.setTimer(plan.healAtMs, () => this.#heal())
     this.#keepCounting()
@@ -120,6 +130,7 @@ class Stage {
     const guestsGoneMs = Math.max(...plan.visits.map(({ toMs }) => toMs))
     await clock.advanceTo(Math.max(plan.healAtMs, guestsGoneMs, clock.monotonicMs()))
     await clock.runUntil(Promise.all(this.#farewells), { limit: stopLimit, what: 'the stop of the guests' })
+    if (producer !== null && !(await this.#finishSends(producer))) return
     if (!(await this.#drain())) return
     if (!(await this.#stop(last))) return
 
@@ -154,9 +165,13 @@ class Stage {
     })
   }
 
+  #machine(name: string): Machine {
+    return new Machine(name, { core: this.#core, clock: this.clock, network: this.#network, nodes: this.#nodes })
+  }
+
   #switchOn(name: string): AppUnderTest {
-    const { plan, trace, clock } = this
-    const machine = new Machine(name, { core: this.#core, clock, network: this.#network, nodes: this.#nodes })
+    const { plan, trace } = this
+    const machine = this.#machine(name)
     const random = this.#random.stream(`handler ${name}`)
     const isAway = (): boolean => this.#incidents.isAway()
     const app = new AppUnderTest(name, { plan, trace, machine, random, isAway })
@@ -211,21 +226,43 @@ class Stage {
   }
 
   #append(partition: number, records: readonly DrawnRecord[]): void {
+    this.#core.append(topicName, partition, this.#sendables(partition, records))
+  }
+
+  /** Some choose their partition, others leave it to the key. */
+  #send(producer: ProducerUnderTest, partition: number, records: readonly DrawnRecord[]): void {
+    for (const [index, record] of this.#sendables(partition, records).entries()) {
+      producer.send(index % 3 === 0 ? { ...record, partition: undefined } : record)
+    }
+  }
+
+  #sendables(partition: number, records: readonly DrawnRecord[]): Sendable[] {
     const timestampMs = Math.trunc(this.clock.epochMs())
     const { ballastBytes = 0 } = this.plan
     const ballast = ballastBytes === 0 ? [] : [{ key: 'x-ballast', value: '.'.repeat(ballastBytes) }]
-    const bodies = records.map(({ key, fate }, index) => {
+    return records.map(({ key, fate }, index) => {
       const headers = [
         { key: 'x-index', value: String(index) },
         { key: 'x-index', value: index % 2 === 0 ? null : '' },
         ...ballast,
       ]
-      return { key, value: valueOf(fate, index), headers, timestampMs }
+      return { partition, key, value: valueOf(fate, index), headers, timestampMs }
     })
-    const first = this.#core.append(topicName, partition, bodies)
-    for (const [index, { key, fate }] of records.entries()) {
-      const body = bodyOf(bodies[index] ?? { value: null, headers: [], timestampMs })
-      this.trace.add({ kind: 'appended', topic: topicName, partition, offset: first + index, key, fate, body })
+  }
+
+  #producer(): ProducerUnderTest {
+    return new ProducerUnderTest('p', { trace: this.trace, machine: this.#machine('p') })
+  }
+
+  /** Everything that was asked for is stored, and whoever asked for it is gone. */
+  async #finishSends(producer: ProducerUnderTest): Promise<boolean> {
+    try {
+      await this.clock.runUntil(producer.settled(), { limit: sendLimit, what: 'the last send' })
+      await this.clock.runUntil(producer.stop(), { limit: stopLimit, what: 'the stop of the producer' })
+      return true
+    } catch (error) {
+      this.trace.add({ kind: 'failed', machine: producer.name, reason: String(error) })
+      return false
     }
   }
 

@@ -77,6 +77,8 @@ const refusals = {
 /** What incidents are drawn from; those that often meet nobody are here twice. */
 const kinds = [
   'leaderMoved',
+  'leaderMoved',
+  'coordinatorMoved',
   'coordinatorMoved',
   'memberExpired',
   'nodeDown',
@@ -104,7 +106,7 @@ const kinds = [
   'slowAnswers',
   'throttled',
 ] as const
-const incidentsMax = 18
+const incidentsMax = 24
 
 /** `busyMs`: how long new records come. What happens after they are done meets hardly anybody, so most comes before. */
 export function drawIncidents(

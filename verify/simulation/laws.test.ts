@@ -11,6 +11,7 @@ import { lifeStories } from './life-laws.fixture.ts'
 import { orderStories } from './order-laws.fixture.ts'
 import { policyStories } from './policy-laws.fixture.ts'
 import { retryStories } from './retry-laws.fixture.ts'
+import { sendStories } from './send-laws.fixture.ts'
 import {
   aborted,
   announced,
@@ -42,6 +43,7 @@ const unlawful: Stories = {
   ...groupStories,
   ...boundStories,
   ...lifeStories,
+  ...sendStories,
 }
 
 describe('every law', () => {

@@ -9,6 +9,7 @@ import { lifeLaws } from './life-laws.ts'
 import { orderLaws } from './order-laws.ts'
 import { policyLaws } from './policy-laws.ts'
 import { retryLaws } from './retry-laws.ts'
+import { sendLaws } from './send-laws.ts'
 import { type Terms, type TraceEvent } from './trace.ts'
 
 export const laws: readonly Law[] = [
@@ -20,6 +21,7 @@ export const laws: readonly Law[] = [
   ...groupLaws,
   ...boundLaws,
   ...lifeLaws,
+  ...sendLaws,
 ]
 
 export type Violation = { readonly law: string; readonly what: string }

@@ -18,6 +18,8 @@ export type Plan = {
   readonly partitions: number
   /** Appended one batch after the other, from `atMs` on. */
   readonly batches: readonly Batch[]
+  /** Whether a process of the toolkit sends every other batch; all others are there at once. */
+  readonly isSent: boolean
   readonly protocol: 'eager' | 'cooperative'
   readonly order: Order
   readonly concurrency: number
@@ -86,6 +88,7 @@ function drawPlan(seed: number, random: SeededRandom): Plan {
     brokers,
     partitions,
     batches,
+    isSent: random.stream('sends').chance(0.4),
     protocol,
     order,
     concurrency,

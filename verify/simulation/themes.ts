@@ -31,7 +31,7 @@ function amended(plan: Plan, theme: Theme, random: SeededRandom): Plan {
   const soon = { crashAtMs: random.integer(300, 1_500), restartAfterMs: 0, handoverAtMs: null }
   const atWorkMs = soon.crashAtMs + takeOverMs + random.integer(0, 1_500)
   const { isCalm = false, ...changes } = theme({ ...plan, ...soon }, random, atWorkMs)
-  const changed = { ...plan, ...soon, ...changes }
+  const changed = { ...plan, ...soon, isSent: false, ...changes }
   const { crashAtMs, restartAfterMs, incidents } = changed
   const lastMs = Math.max(...incidents.map((incident) => incident.atMs + ('forMs' in incident ? incident.forMs : 0)), 0)
   const healAtMs = Math.max(changed.healAtMs, crashAtMs + restartAfterMs, lastMs)

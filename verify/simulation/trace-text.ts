@@ -46,6 +46,12 @@ function sentenceOf(event: TraceEvent): string {
       const due = event.end === 'retried' ? `, due at ${seconds(event.dueMs)}` : ''
       return `⇢ ${place} is ${addressOf(event.source)} after attempt ${event.attempts}${due}`
     }
+    case 'sendAsked':
+      return `⇒ sends ${event.id} key ${event.key ?? '—'}`
+    case 'sendStored':
+      return `⇒ ${event.id} is ${place}`
+    case 'sendFailed':
+      return `⇒ ${event.id} failed${event.isAmbiguous ? ', perhaps' : ''}`
     case 'began': {
       const origin = addressOf(event.source) === place ? '' : ` = ${addressOf(event.source)}`
       return `▶ ${place}${origin} attempt ${event.attempt} (run ${event.run})`

@@ -22,6 +22,9 @@ export type Fate = 'fine' | 'doomed' | `hopeless ${number}` | 'undecodable'
 /** What a commit says about a record that was tried and is not finished. */
 export type MarkedFailure = { readonly offset: number; readonly attempts: number; readonly dueMs: number }
 
+/** Tells of a record which send it came from. */
+export const sendIdHeader = 'x-id'
+
 /** All of a record that must be the same in each of its copies and is not its key: value, headers without ours, time. */
 export type Body = {
   readonly value: Uint8Array | string | null
@@ -53,7 +56,26 @@ export type Heard = { readonly kind: 'heard'; readonly answer: number | string }
 export type TraceEvent = { readonly atMs: number } & (
   | Sent
   | Heard
-  | ({ readonly kind: 'appended'; readonly key: string | null; readonly fate: Fate; readonly body: string } & At)
+  | ({
+      readonly kind: 'appended'
+      readonly key: string | null
+      readonly fate: Fate
+      readonly body: string
+      /** Of the send that it came from; undefined if it did not come from a producer of ours. */
+      readonly id?: string | undefined
+    } & At)
+  /** Somebody sends a record. Each send has an id of its own, also if it repeats one that failed. */
+  | {
+      readonly kind: 'sendAsked'
+      readonly machine: string
+      readonly id: string
+      readonly key: string | null
+      readonly body: string
+    }
+  /** It was told to be stored; an offset of −1 is one that the broker does not remember. */
+  | ({ readonly kind: 'sendStored'; readonly machine: string; readonly id: string } & At)
+  /** It was told not to be stored, or perhaps (`isAmbiguous`). */
+  | { readonly kind: 'sendFailed'; readonly machine: string; readonly id: string; readonly isAmbiguous: boolean }
   /** A copy was appended to a topic of ours; everything but the time is what its headers say. Times are on the trace's clock. */
   | ({
       readonly kind: 'stored'
