@@ -1,15 +1,24 @@
 /** Stories that break the laws of fresh commits: by law, each with what makes it unlawful. */
 
-import { announced, appended, began, committed, ended, failed, story, type Told } from './story.fixture.ts'
-import { topicName, type TraceEvent } from './trace.ts'
-
-type Story = readonly [what: string, events: readonly TraceEvent[]]
+import {
+  announced,
+  appended,
+  began,
+  committed,
+  ended,
+  failed,
+  sent,
+  story,
+  type Stories,
+  type Told,
+} from './story.fixture.ts'
+import { topicName } from './trace.ts'
 
 const late = { kind: 'healed', atMs: 4_000 } as const
 const revoked: Told = { kind: 'left', machine: 'b', isRevoked: true, topic: topicName, partition: 0 }
-const asksToCommit = (atMs: number) => ({ kind: 'commitAsked', machine: 'b', atMs }) as const
+const commits = (call: number, atMs: number): Told => sent('OffsetCommit', call, { atMs })
 
-export const freshnessStories: Readonly<Record<string, readonly Story[]>> = {
+export const freshnessStories: Stories = {
   'commits-are-timely': [
     ['a record that is done and committed by nobody', story(appended(0), began(1, 0), ended(1, 0), late)],
     ['an attempt that failed and is marked by nobody', story(appended(0), ...failed(1, 0, 900), committed(0), late)],
@@ -26,7 +35,7 @@ export const freshnessStories: Readonly<Record<string, readonly Story[]>> = {
     ],
   ],
   'commits-keep-their-rhythm': [
-    ['two commits in half a second, without a reason', story(asksToCommit(10_000), asksToCommit(10_500))],
+    ['two commits in half a second, without a reason', story(commits(1, 10_000), commits(2, 10_500))],
   ],
   'hand-over-repeats-nothing': [
     [

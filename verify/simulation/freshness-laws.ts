@@ -107,8 +107,8 @@ const commitsAreTimely: Law = {
   },
 }
 
-/** The shortest time between two commits of the rhythm is an interval; less for clocks and queues. */
-const intervalMs = 900
+/** The shortest time between two commits of the rhythm, and a little less: its times are fractions. */
+const intervalMs = 999
 /** So many completions are a reason of their own (R9). */
 const completionsMax = 1_000
 /** What the faults of a history may still cause: a request that is never answered, and the longest backoff. */
@@ -130,7 +130,7 @@ const commitsKeepTheirRhythm: Law = {
       }
       const isMove = event.kind === 'asked' || event.kind === 'left' || event.kind === 'assigned'
       if (isMove || event.kind === 'stopping') placeOf(moves, event.machine, () => []).push(event.atMs)
-      if (event.kind !== 'commitAsked') continue
+      if (event.kind !== 'sent' || event.api !== 'OffsetCommit') continue
       const count = completions.get(event.machine) ?? 0
       placeOf(asked, event.machine, () => []).push({ atMs: event.atMs, completions: count })
     }

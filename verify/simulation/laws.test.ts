@@ -4,6 +4,7 @@
 import { describe, expect, test } from 'vitest'
 import { boundStories } from './bound-laws.fixture.ts'
 import { commitStories } from './commit-laws.fixture.ts'
+import { divisionStories } from './division-laws.fixture.ts'
 import { freshnessStories } from './freshness-laws.fixture.ts'
 import { groupStories } from './group-laws.fixture.ts'
 import { laws, violationsOf } from './laws.ts'
@@ -41,6 +42,7 @@ const unlawful: Stories = {
   ...policyStories,
   ...freshnessStories,
   ...groupStories,
+  ...divisionStories,
   ...boundStories,
   ...lifeStories,
   ...sendStories,
@@ -51,8 +53,8 @@ describe('every law', () => {
     test(`${name} is broken by a story that breaks it`, () => {
       const stories = unlawful[name] ?? []
       expect(stories.length).toBeGreaterThan(0)
-      for (const [what, events] of stories) {
-        const broken = new Set(violationsOf(events, terms).map(({ law }) => law))
+      for (const [what, events, more] of stories) {
+        const broken = new Set(violationsOf(events, { ...terms, ...more }).map(({ law }) => law))
         expect([what, broken.has(name)]).toEqual([what, true])
       }
     })

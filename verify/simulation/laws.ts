@@ -2,6 +2,7 @@
 
 import { boundLaws } from './bound-laws.ts'
 import { commitLaws } from './commit-laws.ts'
+import { divisionLaws } from './division-laws.ts'
 import { freshnessLaws } from './freshness-laws.ts'
 import { groupLaws } from './group-laws.ts'
 import { type Law, Records } from './law.ts'
@@ -19,6 +20,7 @@ export const laws: readonly Law[] = [
   ...retryLaws,
   ...policyLaws,
   ...groupLaws,
+  ...divisionLaws,
   ...boundLaws,
   ...lifeLaws,
   ...sendLaws,

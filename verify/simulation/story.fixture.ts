@@ -44,7 +44,9 @@ export function story(...told: readonly Told[]): TraceEvent[] {
 }
 
 /** By law: stories that break it, each with what makes it unlawful. */
-export type Stories = Readonly<Record<string, readonly (readonly [what: string, events: readonly TraceEvent[]])[]>>
+export type Stories = Readonly<
+  Record<string, readonly (readonly [what: string, events: readonly TraceEvent[], more?: Partial<Terms>])[]>
+>
 
 export const wholeSource: readonly Partition[] = [{ topic: topicName, partition: 0 }]
 

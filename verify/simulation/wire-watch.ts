@@ -1,7 +1,7 @@
 /** Writes down what one machine sends and hears, where its cable is plugged in: when each request went out, and when its answer
  *  arrived or the hope for it ended. What a machine cannot have heard, no law may hold against it. */
 
-import { decodeAssignment } from '../../packages/holdfast/src/kafka/group-protocol.ts'
+import { decodeAssignment, decodeSubscription } from '../../packages/holdfast/src/kafka/group-protocol.ts'
 import {
   type CallOptions,
   type KafkaApi,
@@ -43,8 +43,15 @@ const nothing: Details = { memberId: '', generation: -1, partitions: [] }
 /** As whom it speaks, and of which partitions. */
 function detailsOf(api: KafkaApi, request: object): Details {
   switch (api) {
-    case 'JoinGroup':
-      return { ...nothing, memberId: (request as RequestOf<'JoinGroup'>).memberId }
+    case 'JoinGroup': {
+      const { memberId, protocols } = request as RequestOf<'JoinGroup'>
+      const [first] = protocols
+      return {
+        ...nothing,
+        memberId,
+        partitions: first === undefined ? [] : decodeSubscription(first.metadata).ownedPartitions,
+      }
+    }
     case 'SyncGroup':
     case 'Heartbeat': {
       const { memberId, generationId } = request as RequestOf<'SyncGroup' | 'Heartbeat'>
