@@ -132,6 +132,15 @@ const violations: readonly Violation[] = [
     },
     expected: /index\.ts → .*app\.ts → .*loop\.ts → .*open\.ts → .*calls\.ts; make one step a dynamic import/,
   },
+  {
+    rule: 'lazy-client',
+    law: 'the testing entry loads the broker',
+    plant: {
+      [`${src}/testing/index.ts`]: "export { run } from './run.ts'\n",
+      [`${src}/testing/run.ts`]: "import { BrokerCore } from '@holdfast/broker'\nexport const run = () => BrokerCore\n",
+    },
+    expected: /would load @holdfast\/broker through .*index\.ts → .*run\.ts; make one step a dynamic import/,
+  },
   ...impure.map(([source, named]) => ({
     rule: 'pure-engine',
     law: `the engine is impure: ${source}`,

@@ -1,7 +1,7 @@
 /** Who may import whom. The table is the architecture: a folder that is not in it may not exist, an import that is not in
  *  it fails the check. Allowed is what a row names, never "everything below". */
 import { posix } from 'node:path'
-import { errorAt, isTest, isTypeScript, parsed, type Import, type Problem, type Rule, type Tree } from './source.ts'
+import { errorAt, type Import, isTest, isTypeScript, parsed, type Problem, type Rule, type Source } from './source.ts'
 
 type Layer = {
   readonly name: string
@@ -164,36 +164,47 @@ function packageOf(specifier: string): string {
 
 const client = '@platformatic/kafka'
 
-/** Importing `holdfast` must stay cheap: the client takes 0.4 s to load, so nothing that the entry loads may load it. */
+type Entry = { readonly path: string; readonly heavy: readonly string[] }
+
+/** What importing an entry must not load: the client takes 0.4 s, and the broker is an optional peer that says so itself when
+ *  it is missing. */
+const entries: readonly Entry[] = [
+  { path: `${src}index.ts`, heavy: [client] },
+  { path: `${src}testing/index.ts`, heavy: [client, '@holdfast/broker'] },
+]
+
+/** Importing `holdfast` must stay cheap, so nothing that an entry loads may load what is heavy. */
 export const lazyClientRule: Rule = {
   id: 'lazy-client',
   check: (tree) => {
     const byPath = new Map(tree.sources.map((source) => [source.path, source]))
-    const seen = new Set<string>()
-    const problems: Problem[] = []
-    const follow = (path: string, chain: readonly string[]): void => {
-      const source = byPath.get(path)
-      if (source === undefined || seen.has(path)) return
-      seen.add(path)
-      for (const found of parsed(source).imports) {
-        if (found.isTypeOnly || found.isDynamic) continue
-        if (packageOf(found.specifier) === client) problems.push(errorAt(source, found.offset, loadsClient(chain)))
-        if (found.specifier.startsWith('.')) {
-          const target = posix.join(posix.dirname(path), found.specifier)
-          follow(target, [...chain, target])
-        }
-      }
-    }
-    for (const entry of entries(tree)) follow(entry, [entry])
-    return problems
+    const problems = entries.flatMap((entry) => heavyImports(entry, byPath))
+    // One entry loads the other, and what that loads is told once.
+    return [...new Map(problems.map((problem) => [`${problem.path}:${problem.line}`, problem])).values()]
   },
 }
 
-function loadsClient(chain: readonly string[]): string {
-  return `importing holdfast would load ${client} through ${chain.join(' → ')}; make one step a dynamic import`
+function heavyImports({ path: start, heavy }: Entry, byPath: ReadonlyMap<string, Source>): Problem[] {
+  const seen = new Set<string>()
+  const problems: Problem[] = []
+  const follow = (path: string, chain: readonly string[]): void => {
+    const source = byPath.get(path)
+    if (source === undefined || seen.has(path)) return
+    seen.add(path)
+    for (const found of parsed(source).imports) {
+      if (found.isTypeOnly || found.isDynamic) continue
+      const name = packageOf(found.specifier)
+      if (heavy.includes(name)) problems.push(errorAt(source, found.offset, loadsHeavy(start, name, chain)))
+      if (found.specifier.startsWith('.')) {
+        const target = posix.join(posix.dirname(path), found.specifier)
+        follow(target, [...chain, target])
+      }
+    }
+  }
+  follow(start, [start])
+  return problems
 }
 
-function entries(tree: Tree): string[] {
-  const paths = new Set(tree.sources.map(({ path }) => path))
-  return [`${src}index.ts`, `${src}testing/index.ts`].filter((path) => paths.has(path))
+function loadsHeavy(entry: string, name: string, chain: readonly string[]): string {
+  return `importing ${entry} would load ${name} through ${chain.join(' → ')}; make one step a dynamic import`
 }

@@ -8,7 +8,7 @@ import { feedOf } from './feed.ts'
 import { guarantees, noDeadLetters } from './guarantees.ts'
 import { type DeliveryOptions, type DeliverySettings, deliverySettings } from './options.ts'
 import { type DeliveryFault, type DeliveryPlan, deliveryFaults, drawPlan, simplerPlans } from './plan.ts'
-import { type DeliveryRun, type DeliveryScene, runDelivery } from './run.ts'
+import type { DeliveryRun, DeliveryScene } from './run.ts'
 import { shrink } from './shrink.ts'
 import type { DeliveryStage } from './stage.ts'
 import { storyOf } from './story.ts'
@@ -26,8 +26,8 @@ export type DeliveryReport = {
 type Broken = Pick<DeliveryFailure, 'guarantee' | 'what'> & { readonly cause: unknown }
 type Failed<In, D> = Broken & { readonly run: DeliveryRun<In, D> }
 
-/** Most runs that are spent on making a failure shorter. */
-const shrinkTriesMax = 150
+/** Most runs that are spent on making a failure shorter. One that gets stuck takes its time for each of them. */
+const shrinkTriesMax = { ends: 150, isStuck: 50 }
 const reasonCharactersMax = 600
 
 /** Runs an app under faults, again and again, and holds each run against what Holdfast promises (at least once, order, no early
@@ -88,6 +88,8 @@ async function play<In, Out, D>(
   settings: DeliverySettings<In, Out, D>,
   total?: Total,
 ): Promise<Failed<In, D> | null> {
+  // Needs the broker, which whoever only imports `holdfast/testing` may not have.
+  const { runDelivery } = await import('./run.ts')
   const run = await runDelivery(plan, scene)
   if (run.readings.length === 0) throw nothingIsRead(scene.topic)
   if (!run.usesFaulty && settings.wanted.some((fault) => fault.endsWith('Downstream'))) throw nothingIsFaulty()
@@ -132,7 +134,7 @@ async function errorOf<In, Out, D>(
     ),
     fails,
     // What does not even fail twice with the same seed cannot be made shorter.
-    triesMax: again === null ? 0 : shrinkTriesMax,
+    triesMax: again === null ? 0 : shrinkTriesMax[failed.guarantee === 'everything ends' ? 'isStuck' : 'ends'],
   })
   const { guarantee, what, cause, run } = shrunk.result
   const size = `${shrunk.plan.sendings.length} of ${plan.sendings.length} messages, ${shrunk.plan.incidents.length} of ${plan.incidents.length} incidents`
