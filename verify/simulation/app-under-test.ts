@@ -6,6 +6,7 @@ import {
   type Environment,
   type HandlerContext,
   type Holdfast,
+  HoldfastError,
   type Logger,
   type Message,
   NonRetriableError,
@@ -190,7 +191,11 @@ export class AppUnderTest {
       if (result === 'failed') throw failureOf(message.value, attempt, wait)
     }
     if (random.chance(handler.sync)) return end(fails ? 'failed' : 'done')
-    context.signal.addEventListener('abort', () => this.#trace.add({ kind: 'aborted', ...at }), { once: true })
+    const onAbort = (): void => {
+      const isCutShort = codeOf(context.signal.reason) === 'ABORTED'
+      this.#trace.add({ kind: 'aborted', ...at, ...(isCutShort ? { isCutShort } : {}) })
+    }
+    context.signal.addEventListener('abort', onAbort, { once: true })
     if (hangs) return untilAborted(context.signal).then(() => end('failed'))
     const lateMs = ignoresAbort ? attemptTimeoutMs + random.fraction() * 4 * abortGraceMs : latencyMs
     return this.#sleep(lateMs).then(() => end(fails && !ignoresAbort ? 'failed' : 'done'))
@@ -305,6 +310,10 @@ function isHopeless(fate: Fate, attempt: number): boolean {
 function shortly(key: string, value: unknown): unknown {
   if (key === 'group' || key === 'topic') return undefined
   return value instanceof Error ? value.message : value
+}
+
+function codeOf(reason: unknown): string | null {
+  return reason instanceof HoldfastError ? reason.code : null
 }
 
 function untilAborted(signal: AbortSignal): Promise<void> {

@@ -1,6 +1,8 @@
 /** Stories that break the laws of offsets: by law, each with what makes it unlawful. */
 
 import {
+  aborted,
+  announced,
   appended,
   asked,
   began,
@@ -56,6 +58,17 @@ export const commitStories: Stories = {
     [
       'attempts that nobody made',
       story(appended(0), ...failed(1, 0, 9), committed(0, { failed: [{ offset: 0, attempts: 2, dueMs: 9 }] })),
+    ],
+    [
+      'an attempt that was told to end because its partition goes',
+      story(
+        ...[appended(0), began(1, 0), aborted(1, 0, { isCutShort: true }), ended(1, 0, { result: 'failed' })],
+        ...[announced(0, null), committed(0, { failed: [{ offset: 0, attempts: 1, dueMs: 9 }] })],
+      ),
+    ],
+    [
+      'an attempt that still runs',
+      story(appended(0), began(1, 0), committed(0, { failed: [{ offset: 0, attempts: 1, dueMs: 9 }] })),
     ],
   ],
   'commit-never-goes-back': [

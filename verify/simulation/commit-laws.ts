@@ -57,19 +57,39 @@ const commitNeverPassesUnfinished: Law = {
   },
 }
 
+/** How many attempts of a record failed, those of earlier owners included. One that was told to end because its partition or
+ *  its app goes did not fail. */
+class Failures {
+  readonly #runs = new Map<string, number>()
+  readonly #cutShort = new Set<number>()
+  readonly #failed = new Map<string, number>()
+
+  follow(event: TraceEvent): void {
+    if (event.kind === 'aborted' && event.isCutShort === true) this.#cutShort.add(event.run)
+    if (event.kind !== 'began' && event.kind !== 'retryAnnounced') return
+    const address = addressOf(event)
+    const attempt = `${event.machine} ${address} ${event.attempt}`
+    if (event.kind === 'began') this.#runs.set(attempt, event.run)
+    else if (!this.#cutShort.has(this.#runs.get(attempt) ?? -1)) {
+      this.#failed.set(address, Math.max(this.of(address), event.attempt))
+    }
+  }
+
+  of(address: string): number {
+    return this.#failed.get(address) ?? 0
+  }
+}
+
 const marksClaimOnlyFinished: Law = {
   name: 'marks-claim-only-finished',
-  rule: 'R10, R11: a commit marks nothing that is not finished, and no attempt that was not made',
+  rule: 'R4, R10, R11: a commit marks nothing that is not finished, and no attempt that did not fail by itself',
   broken: (events, _terms, records) => {
     const progress = new Progress(records)
-    const failures = new Map<string, number>()
+    const failures = new Failures()
     const broken: string[] = []
     for (const event of events) {
       progress.follow(event)
-      if (event.kind === 'began') {
-        const address = addressOf(event)
-        failures.set(address, Math.max(failures.get(address) ?? 0, event.attempt))
-      }
+      failures.follow(event)
       if (event.kind !== 'committed') continue
       for (const offset of event.finished) {
         const address = addressOf({ ...event, offset })
@@ -78,9 +98,9 @@ const marksClaimOnlyFinished: Law = {
       for (const { offset, attempts } of event.failed) {
         const address = addressOf({ ...event, offset })
         const entry = records.entries.get(address)
-        const made = mayFailUnseen(entry) ? Infinity : Math.max(failures.get(address) ?? 0, entry?.attempts ?? 0)
+        const made = mayFailUnseen(entry) ? Infinity : Math.max(failures.of(address), entry?.attempts ?? 0)
         if (attempts > made)
-          broken.push(`at ${event.atMs} ms ${address} was marked after ${attempts} attempts of ${made}`)
+          broken.push(`at ${event.atMs} ms ${address} was marked after ${attempts} failed attempts of ${made}`)
       }
     }
     return broken

@@ -30,11 +30,12 @@ export async function huntPlanted(
   const wanted = options.only ?? plantedDefects.map(({ id }) => id)
   const waiting = wanted.map(defectOf)
   const hunts = new Map<string, Hunt>()
+  const soundness = new Map<number, boolean>()
   const work = async (): Promise<void> => {
     const copy = await copySources()
     try {
       for (let defect = waiting.shift(); defect !== undefined; defect = waiting.shift()) {
-        const hunt = await huntOne(copy.folder, defect, options)
+        const hunt = await huntOne(copy.folder, defect, { ...options, soundness })
         hunts.set(defect.id, hunt)
         console.error(`${hunts.size}/${wanted.length} ${sentenceOf(defect.id, hunt)}`)
       }
@@ -52,13 +53,37 @@ export async function huntPlanted(
   }
 }
 
-async function huntOne(folder: string, defect: SimulatedDefect, options: HuntOptions): Promise<Hunt> {
+/** `soundness`: by seed, whether the sources as they are keep every law there. */
+type SoundOptions = HuntOptions & { readonly soundness: Map<number, boolean> }
+
+/** A law that is broken without the defect too says nothing about it: the hunt goes on behind that seed. */
+async function huntOne(folder: string, defect: SimulatedDefect, options: SoundOptions): Promise<Hunt> {
+  const { runs, seed } = options
+  for (let from = seed; ;) {
+    const hunt = await huntWith(folder, defect, { seed: from, runs: seed + runs - from })
+    const seeds = hunt.seed === null ? runs : hunt.seed - seed + 1
+    if (hunt.seed === null || (await isSound(folder, hunt.seed, options))) return { ...hunt, seeds }
+    console.error(`seed ${hunt.seed} breaks ${hunt.law} without a defect too`)
+    if (seeds >= runs) return { caught: false, seed: null, law: null, seeds }
+    from = hunt.seed + 1
+  }
+}
+
+async function huntWith(folder: string, defect: SimulatedDefect, options: HuntOptions): Promise<Hunt> {
   const takeOut = await plant(folder, defect)
   try {
     return await huntIn(folder, options)
   } finally {
     await takeOut()
   }
+}
+
+async function isSound(folder: string, seed: number, { soundness }: SoundOptions): Promise<boolean> {
+  const known = soundness.get(seed)
+  if (known !== undefined) return known
+  const { caught } = await huntIn(folder, { runs: 1, seed })
+  soundness.set(seed, !caught)
+  return !caught
 }
 
 function defectOf(id: string): SimulatedDefect {

@@ -161,7 +161,11 @@ export const ended = (
   offset: number,
   more: { result?: 'done' | 'failed'; machine?: string; atMs?: number; topic?: string; asksMs?: number } = {},
 ): Told => ({ kind: 'ended', machine: 'b', result: 'done', ...source(offset), run, ...more })
-export const aborted = (run: number, offset: number, more: { machine?: string; atMs?: number } = {}): Told => ({
+export const aborted = (
+  run: number,
+  offset: number,
+  more: { machine?: string; atMs?: number; isCutShort?: boolean } = {},
+): Told => ({
   kind: 'aborted',
   machine: 'b',
   ...source(offset),

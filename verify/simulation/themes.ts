@@ -13,7 +13,9 @@ import { termsOf } from './terms.ts'
 const themedShare = 0.6
 
 /** `atWorkMs`: the second member has been at work for a while. The first one is gone by then. */
-type Theme = (plan: Plan, random: SeededRandom, atWorkMs: number) => Partial<Plan> & { readonly isCalm?: boolean }
+type Theme = (plan: Plan, random: SeededRandom, atWorkMs: number) => Bent
+
+type Bent = Partial<Plan> & { readonly isCalm?: boolean; readonly drainAtStopMs?: number }
 
 /** What is left of the session of a member that crashed, and the join of the next one. */
 const takeOverMs = 6_500
@@ -30,14 +32,14 @@ export function underTheme(plan: Plan, random: SeededRandom): Plan {
 function amended(plan: Plan, theme: Theme, random: SeededRandom): Plan {
   const soon = { crashAtMs: random.integer(300, 1_500), restartAfterMs: 0, handoverAtMs: null }
   const atWorkMs = soon.crashAtMs + takeOverMs + random.integer(0, 1_500)
-  const { isCalm = false, ...changes } = theme({ ...plan, ...soon }, random, atWorkMs)
+  const { isCalm = false, drainAtStopMs: drainMs, ...changes } = theme({ ...plan, ...soon }, random, atWorkMs)
   const changed = { ...plan, ...soon, isSent: false, ...changes }
   const { crashAtMs, restartAfterMs, incidents } = changed
   const lastMs = Math.max(...incidents.map((incident) => incident.atMs + ('forMs' in incident ? incident.forMs : 0)), 0)
   const healAtMs = Math.max(changed.healAtMs, crashAtMs + restartAfterMs, lastMs)
-  const { drainAtRevokeMs, drainAtStopMs } = plan.terms
-  const drains = isCalm ? { drainAtRevokeMs: 3_000, drainAtStopMs: 20_000 } : { drainAtRevokeMs, drainAtStopMs }
-  return { ...changed, healAtMs, terms: termsOf(changed, { ...drains, isCalm }) }
+  const drainAtRevokeMs = isCalm ? 3_000 : plan.terms.drainAtRevokeMs
+  const drainAtStopMs = drainMs ?? (isCalm ? 20_000 : plan.terms.drainAtStopMs)
+  return { ...changed, healAtMs, terms: termsOf(changed, { drainAtRevokeMs, drainAtStopMs, isCalm }) }
 }
 
 /** Everything is there when the first member comes, so that there is work to do at every later moment. */
@@ -45,12 +47,16 @@ function thereFromTheStart(plan: Plan): Plan['batches'] {
   return plan.batches.map((batch) => ({ ...batch, atMs: 0 }))
 }
 
+function oneByOne(plan: Plan): Plan['batches'] {
+  return plan.batches.flatMap((batch) => batch.records.map((record) => ({ ...batch, records: [record] })))
+}
+
 /** No attempt hangs or is told to end: it takes its time. */
 function slow(latencyMaxMs: number, fails: number): HandlerPlan {
   return { latencyMaxMs, sync: 0, fails, hangs: 0, ignoresAbort: 0 }
 }
 
-function calm(plan: Plan, random: SeededRandom): Partial<Plan> & { readonly isCalm: true } {
+function calm(plan: Plan, random: SeededRandom): Bent {
   return {
     isCalm: true,
     batches: thereFromTheStart(plan),
@@ -86,9 +92,9 @@ function series(count: number, fromMs: number, everyMs: number, make: (atMs: num
   return Array.from({ length: count }, (_, index) => make(fromMs + index * everyMs))
 }
 
-/** Requests that come from then on for a second wait. */
-function slowly(api: SlowAnswers['api'], atMs: number, heldMs: number): Incident {
-  return { kind: 'slowAnswers', api, atMs, forMs: 1_000, heldMs }
+/** Requests that come within a second from then on, or so long, wait. */
+function slowly(api: SlowAnswers['api'], atMs: number, heldMs: number, forMs = 1_000): Incident {
+  return { kind: 'slowAnswers', api, atMs, forMs, heldMs }
 }
 
 type SlowAnswers = Extract<Incident, { readonly kind: 'slowAnswers' }>
@@ -178,37 +184,79 @@ const themes: Readonly<Record<string, Theme>> = {
       concurrency: random.pick([2, 5, 16]),
       handler: slow(random.pick([100, 400]), 0),
       handoverAtMs: random.chance(0.6) ? handoverAtMs : null,
-      incidents: [{ atMs, kind: 'commitRefused', code, forMs: random.integer(2_000, 5_000) }],
+      incidents: [{ atMs, kind: 'commitRefused', code, forMs: random.integer(2_000, 9_000) }],
+    }
+  },
+
+  /** Attempts are told to end by a stop that does not wait for them. */
+  hastyStop: (plan, random, atWorkMs) => ({
+    ...calm(plan, random),
+    drainAtStopMs: 200,
+    handler: { ...slow(400, 0.1), hangs: 0.3 },
+    concurrency: random.pick([2, 5]),
+    handoverAtMs: atWorkMs + random.integer(0, 4_000),
+    visits: [],
+  }),
+
+  /** The group forgets a member in the middle of its stop. */
+  fencedStop: (plan, random, atWorkMs) => {
+    const handoverAtMs = atWorkMs + random.integer(500, 3_000)
+    return {
+      batches: thereFromTheStart(plan),
+      network: { ...perfectNetwork, latencyMs: [0, 2] },
+      concurrency: random.pick([2, 5, 16]),
+      bufferedRecords: 256,
+      drainAtStopMs: 20_000,
+      handler: slow(random.pick([400, 1_500]), random.pick([0, 0.2])),
+      handoverAtMs,
+      visits: [],
+      incidents: [{ atMs: handoverAtMs + random.integer(-300, 300), kind: 'memberExpired' }],
     }
   },
 
   /** Records wait in place for seconds, while their partitions change hands. */
   longWaits: (plan, random, atWorkMs) => ({
-    batches: thereFromTheStart(plan),
+    ...calm(plan, random),
+    network: {
+      ...perfectNetwork,
+      latencyMs: random.pick([
+        [0, 2],
+        [5, 150],
+      ]),
+    },
+    concurrency: random.pick([2, 5, 16]),
     handler: slow(50, 0.5),
     retries: { ...plan.retries, inPlaceMs: [6_000, 9_000], attemptsMax: 3 + plan.retries.delaysMs.length },
     handoverAtMs: atWorkMs + random.integer(0, 3_000),
-    visits: guestAt(atWorkMs + random.integer(0, 4_000), 3_000),
-    incidents: [],
+    visits: random.chance(0.5) ? guestAt(atWorkMs + random.integer(0, 4_000), 3_000) : [],
+  }),
+
+  /** The same, and calendars are set meanwhile. */
+  longWaitsByWrongClocks: (plan, random, atWorkMs) => ({
+    batches: thereFromTheStart(plan),
+    concurrency: random.pick([2, 5, 16]),
+    handler: slow(50, 0.5),
+    retries: { ...plan.retries, inPlaceMs: [6_000, 9_000], attemptsMax: 3 + plan.retries.delaysMs.length },
+    handoverAtMs: atWorkMs + random.integer(1_000, 3_000),
+    incidents: series(2, atWorkMs - random.integer(0, 1_000), 3_000, (atMs) => ({ atMs, kind: 'calendarJump' })),
   }),
 
   /** Partitions go to another member and come back while answers of the old ownership are still on their way. */
-  regained: (plan, random, atWorkMs) => {
-    const fromMs = atWorkMs
-    return {
-      protocol: 'cooperative',
-      batches: thereFromTheStart(plan),
-      network: { ...plan.network, latencyMs: [0, 2] },
-      concurrency: random.pick([2, 5]),
-      bufferedRecords: random.pick([8, 256]),
-      partitionFetchBytes: 1_024,
-      handler: slow(random.pick([100, 400]), 0),
-      visits: guestAt(fromMs, random.integer(2_500, 4_000)),
-      incidents: besides(plan, random, [
-        slowly('Fetch', fromMs + random.integer(0, 2_000), random.integer(3_000, 5_000)),
-      ]),
-    }
-  },
+  regained: (plan, random, atWorkMs) => ({
+    protocol: 'cooperative',
+    partitions: 4,
+    batches: oneByOne(plan).map((batch, index) => ({
+      ...batch,
+      partition: index % 4,
+      atMs: index % 3 === 0 ? atWorkMs + random.integer(0, 5_000) : 0,
+    })),
+    network: { ...perfectNetwork, latencyMs: [0, 2] },
+    concurrency: random.pick([1, 2]),
+    bufferedRecords: 256,
+    handler: slow(random.pick([600, 1_500]), 0),
+    visits: guestAt(atWorkMs, random.integer(2_000, 3_000)),
+    incidents: besides(plan, random, [slowly('Fetch', atWorkMs + random.integer(0, 1_500), 5_000)]),
+  }),
 
   /** Topics of ours take nothing until the faults end, or take it and tell nobody. */
   outageOfOurs: (plan, random, atWorkMs) => {
@@ -259,25 +307,26 @@ const themes: Readonly<Record<string, Theme>> = {
     },
     visits: [],
     incidents: series(random.integer(1, 3), atWorkMs, 2_500, (atMs) =>
-      slowly('Fetch', atMs, random.pick([6_500, 8_000])),
+      random.chance(0.5)
+        ? slowly('Fetch', atMs, random.pick([6_500, 8_000]))
+        : { atMs, kind: 'readError', api: 'Fetch', code: random.pick([3, 6, 74]), times: random.pick([1, 3]) },
     ),
   }),
 
   /** Where to start is answered late, and the group rebalances meanwhile. */
-  slowStarts: (plan, random, atWorkMs) => {
-    const fromMs = atWorkMs
-    const api = random.pick(['ListOffsets', 'OffsetForLeaderEpoch', 'OffsetForLeaderEpoch'] as const)
-    return {
-      brokers: 3,
-      handler: slow(random.pick([50, 400]), 0.1),
-      concurrency: random.pick([5, 16]),
-      visits: guestAt(fromMs, random.integer(2_000, 6_000)),
-      incidents: besides(plan, random, [
-        ...series(3, fromMs - 500, 2_500, (atMs) => slowly(api, atMs, 3_500)),
-        ...series(3, fromMs + 500, 2_500, (atMs): Incident => ({ atMs, kind: 'memberExpired' })),
-      ]),
-    }
-  },
+  slowStarts: (plan, random, atWorkMs) => ({
+    brokers: 3,
+    partitions: 6,
+    batches: oneByOne(plan).map((batch, index) => ({ ...batch, partition: index % 6 })),
+    handler: slow(random.pick([50, 400]), 0.1),
+    concurrency: random.pick([5, 16]),
+    visits: guestAt(atWorkMs, random.integer(2_000, 6_000)),
+    incidents: besides(plan, random, [
+      slowly('ListOffsets', atWorkMs - 2_500, 2_500, 10_000),
+      slowly('OffsetForLeaderEpoch', atWorkMs - 2_500, 2_500, 10_000),
+      ...series(4, atWorkMs, 1_900, (atMs): Incident => ({ atMs, kind: 'memberExpired' })),
+    ]),
+  }),
 
   /** The coordinator is looked for while the group rebalances, and commits wait for what is found. */
   slowCoordinator: (plan, random, atWorkMs) => {
@@ -304,20 +353,25 @@ const themes: Readonly<Record<string, Theme>> = {
   },
 
   /** What the next owner inherits has gaps, and it reads only a few records before it must wait. */
-  gapsInMarks: (plan, random, atWorkMs) => ({
-    batches: thereFromTheStart(plan).flatMap((batch) =>
-      batch.records.map((record) => ({ ...batch, records: [record] })),
-    ),
-    order: random.pick(['key', 'none']),
-    concurrency: 16,
-    bufferedRecords: 256,
-    partitionFetchBytes: 1_024,
-    handler: { latencyMaxMs: 400, sync: 0, fails: 0, hangs: 0.02, ignoresAbort: 0.1 },
-    incidents: besides(plan, random, [
-      ...series(4, atWorkMs - 1_500, 1_200, (atMs) => slowly('Fetch', atMs, 1_000)),
-      ...series(2, atWorkMs + 2_000, 3_000, (atMs): Incident => ({ atMs, kind: 'memberExpired' })),
-    ]),
-  }),
+  gapsInMarks: (plan, random) => {
+    const crashAtMs = random.integer(2_500, 4_000)
+    const fromMs = crashAtMs + takeOverMs - 1_500
+    return {
+      crashAtMs,
+      partitions: 2,
+      batches: oneByOne(plan).map((batch, index) => ({ ...batch, partition: index % 2, atMs: 0 })),
+      order: random.pick(['key', 'none']),
+      concurrency: 16,
+      bufferedRecords: 256,
+      partitionFetchBytes: 1_024,
+      handler: { latencyMaxMs: 400, sync: 0, fails: 0, hangs: 0.02, ignoresAbort: 0.1 },
+      visits: [],
+      incidents: besides(plan, random, [
+        slowly('Fetch', fromMs, 2_500, 12_000),
+        ...series(2, fromMs + 5_000, 3_000, (atMs): Incident => ({ atMs, kind: 'memberExpired' })),
+      ]),
+    }
+  },
 }
 
 /** The only one. */

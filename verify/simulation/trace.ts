@@ -110,7 +110,13 @@ export type TraceEvent = { readonly atMs: number } & (
       readonly asksMs?: number | null
     } & At)
   /** The signal of a run that goes on was aborted: seen by its handler, and by nobody if that has returned at once. */
-  | ({ readonly kind: 'aborted'; readonly machine: string; readonly run: number } & At)
+  | ({
+      readonly kind: 'aborted'
+      readonly machine: string
+      readonly run: number
+      /** Its time was not up: its partition or its app goes, and it does not count as an attempt (R4). */
+      readonly isCutShort?: boolean
+    } & At)
   | ({ readonly kind: 'filtered'; readonly machine: string } & At)
   | ({
       readonly kind: 'retryAnnounced'

@@ -88,14 +88,6 @@ export const planted: readonly SimulatedDefect[] = [
     law: 'What was revoked is given back.',
   },
   {
-    id: 'commit-goes-out-under-an-epoch-that-is-over',
-    from: 'issue, epoch that is over',
-    file: `${engine}/commits.ts`,
-    find: 'if (flow === undefined || sent === undefined || flow.epoch !== sent.epoch) continue',
-    replace: 'if (flow === undefined || sent === undefined) continue',
-    law: 'An acknowledgement counts for the ownership that sent the commit.',
-  },
-  {
     id: 'lost-partitions-are-kept',
     from: '§3.3.6, lost is not told from revoked',
     file: `${engine}/member-flow.ts`,

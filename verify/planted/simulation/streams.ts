@@ -31,14 +31,6 @@ export const planted: readonly SimulatedDefect[] = [
     law: 'Only what was asked for by this ownership is read.',
   },
   {
-    id: 'answer-of-a-fetch-that-was-given-up-is-taken',
-    from: 'issue, stale fetch answer',
-    file: `${engine}/fetch-session.ts`,
-    find: 'return this.isInFlight && stamp === this.#stamp',
-    replace: 'return stamp <= this.#stamp',
-    law: 'Only what was asked for by this ownership is read.',
-  },
-  {
     id: 'records-behind-the-buffer-are-skipped',
     from: 'E.1, poll-skip',
     file: `${engine}/partition-flow.ts`,
