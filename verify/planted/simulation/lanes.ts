@@ -3,6 +3,7 @@
 import { type SimulatedDefect } from '../../simulation/defect.ts'
 
 const engine = 'packages/holdfast/src/engine'
+const runtime = 'packages/holdfast/src/runtime'
 
 export const planted: readonly SimulatedDefect[] = [
   {
@@ -119,7 +120,7 @@ export const planted: readonly SimulatedDefect[] = [
   {
     id: 'thrown-error-leaves-the-loop',
     from: '§4.4.5',
-    file: 'packages/holdfast/src/runtime/attempts.ts',
+    file: `${runtime}/attempts.ts`,
     find: '      seat.rejected(error)\n    }\n',
     replace: '      throw error\n    }\n',
     law: 'No record ends a process.',
@@ -131,5 +132,123 @@ export const planted: readonly SimulatedDefect[] = [
     find: 'const room = this.bufferedRecordsMax - this.ledger.size',
     replace: 'const room = this.bufferedRecordsMax - (this.ledger.size - this.running)',
     law: 'No more records are open than may be buffered.',
+  },
+  {
+    id: 'record-overlaps-itself',
+    from: 'E.1 #875/#909',
+    file: `${engine}/lanes.ts`,
+    find: '    this.#held.set(entry.offset, entry)\n',
+    replace: '    if (entry.hasLane) this.#held.set(entry.offset, entry)\n',
+    law: 'A record without a lane does not overlap itself.',
+  },
+  {
+    id: 'row-ends-with-its-first-record',
+    from: 'issue, wrong comparison',
+    file: `${engine}/lanes.ts`,
+    find: 'if (this.#tail === entry) this.#tail = null',
+    replace: 'this.#tail = null',
+    law: 'In a partition without keys one record runs at a time.',
+  },
+  {
+    id: 'lane-is-that-of-the-record',
+    from: 'issue, key by reference',
+    file: `${runtime}/member-loop.ts`,
+    find: 'keyHash: (record: KafkaRecord) => record.keyHash(seed),',
+    replace: 'keyHash: (record: KafkaRecord) => record.keyHash(seed + (record.offset % 8)),',
+    law: 'Records with the same key have the same lane.',
+  },
+  {
+    id: 'followers-of-an-ended-ownership-are-kept',
+    from: 'issue, seed 2054',
+    file: `${engine}/partition-flow.ts`,
+    find: '      leftover.behind = null\n',
+    replace: '',
+    law: 'Who waited in an ownership that is over waits no more.',
+  },
+  {
+    id: 'permit-of-a-zombie-is-given-back-twice',
+    from: 'issue, permit',
+    file: `${engine}/subscription-flow.ts`,
+    find: `      this.zombies -= 1
+      partition.zombies -= 1
+`,
+    replace: `      this.zombies -= 1
+      this.running -= 1
+      partition.zombies -= 1
+`,
+    law: 'Attempts in flight never exceed the concurrency.',
+  },
+  {
+    id: 'signal-never-aborts',
+    from: 'issue, abort signal',
+    file: `${runtime}/attempts.ts`,
+    find: 'context.#controller?.abort(reason)',
+    replace: '',
+    law: 'A handler that is told to end hears of it.',
+  },
+  {
+    id: 'handler-that-returns-nothing-never-ends',
+    from: 'issue, sync handler',
+    file: `${runtime}/attempts.ts`,
+    find: 'else seat.resolved(returned)',
+    replace: 'else if (returned !== undefined) seat.resolved(returned)',
+    law: 'A handler may return at once.',
+  },
+  {
+    id: 'withheld-records-are-not-taken-up-again',
+    from: 'issue, resume',
+    file: `${engine}/partition-flow.ts`,
+    find: `    const withheld = this.#withheld
+    this.#withheld = []
+    return withheld`,
+    replace: `    const withheld = this.#withheld
+    this.#withheld = []
+    return withheld.filter((entry) => entry.attempt > 0)`,
+    law: 'What was withheld goes on when the pause ends.',
+  },
+  {
+    id: 'filtered-record-is-counted-twice',
+    from: 'issue, counts',
+    file: `${engine}/partition-flow.ts`,
+    find: 'this.counts[outcome] += 1',
+    replace: "this.counts[outcome] += outcome === 'filtered' ? 2 : 1",
+    law: 'Every record has one outcome.',
+  },
+  {
+    id: 'handed-back-records-are-not-counted',
+    from: 'issue, counts',
+    file: `${engine}/partition-flow.ts`,
+    find: '      this.counts.abandoned += 1\n',
+    replace: '',
+    law: 'Every record has one outcome, also those that are handed back.',
+  },
+  {
+    id: 'due-record-overtakes-its-lane',
+    from: 'issue, lane of a retry',
+    file: `${engine}/subscription-flow.ts`,
+    find: `        entry.owner.parked += 1
+        this.#parking.add(entry)
+        // In`,
+    replace: `        entry.owner.parked += 1
+        this.#parking.add(entry)
+        if (entry.behind !== null && entry.attempt > 1) {
+          this.enqueue(entry.behind)
+          entry.behind = null
+        }
+        // In`,
+    law: 'A parked record keeps its lane.',
+  },
+  {
+    id: 'zombie-gives-its-lane-back',
+    from: 'issue, zombie',
+    file: `${engine}/subscription-flow.ts`,
+    find: '      effects.zombie(entry)\n',
+    replace: `      effects.zombie(entry)
+      if (entry.behind !== null) {
+        this.enqueue(entry.behind)
+        entry.behind = null
+      }
+`,
+    law: 'A zombie keeps its lane.',
   },
 ]
