@@ -12,6 +12,8 @@ export type AnswerFaultParts = {
   readonly happened: (fault: AnswerFault['kind'], what: string) => void
 }
 
+/** So many requests are stored before the brokers take nothing any more. */
+const appliedSilentlyMax = 8
 /** What quotas of Kafka count. */
 const throttledApis = ['Fetch', 'Produce', 'Metadata', 'Heartbeat', 'OffsetCommit', 'FindCoordinator'] as const
 
@@ -77,12 +79,12 @@ export class AnswerFaults {
 
   #applySilently({ kind, forMs }: Extract<AnswerFault, { readonly kind: 'produceAmbiguous' }>): void {
     const { core, clock, happened } = this.#parts
-    let isFirst = true
+    let applied = 0
     const forget = core.intercept('Produce', () => {
       if (forMs === undefined) forget()
       if (this.#isOver) return undefined
-      const decision = isFirst ? 'applyThenDrop' : 'close'
-      isFirst = false
+      const decision = applied < appliedSilentlyMax ? 'applyThenDrop' : 'close'
+      applied += 1
       happened(kind, decision === 'close' ? 'Produce is never answered' : 'Produce is applied and never answered')
       return decision
     })

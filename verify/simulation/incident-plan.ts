@@ -35,8 +35,8 @@ export type AnswerFault =
   | { readonly kind: ErrorKind; readonly api: RefusedApi; readonly code: number; readonly times: number }
   /** Topics of ours take nothing; no commit is taken. */
   | { readonly kind: 'produceRefused' | 'commitRefused'; readonly code: number; readonly forMs: number }
-  /** The copy is stored and nobody hears of it. With `forMs` nobody hears of any copy for so long, and only the first is
-   *  stored. */
+  /** The copy is stored and nobody hears of it. With `forMs` nobody hears of any copy for so long, and only the first
+   *  few are stored. */
   | { readonly kind: 'produceAmbiguous'; readonly forMs?: number }
   | { readonly kind: 'slowAnswers'; readonly api: SlowApi; readonly forMs: number; readonly heldMs: number }
   | { readonly kind: 'throttled'; readonly forMs: number; readonly silenceMs: number }

@@ -10,7 +10,7 @@ import { type Plan } from './plan.ts'
 import { termsOf } from './terms.ts'
 
 /** Of the small histories: more records would make it longer without showing more of its theme. */
-const themedShare = 0.6
+const themedShare = 0.75
 
 /** `atWorkMs`: the second member has been at work for a while. The first one is gone by then. */
 type Theme = (plan: Plan, random: SeededRandom, atWorkMs: number) => Bent
@@ -142,11 +142,11 @@ const themes: Readonly<Record<string, Theme>> = {
     order: random.pick(['key', 'partition', 'none']),
     concurrency: random.pick([1, 2, 5]),
     bufferedRecords: 256,
-    handler: { ...slow(random.pick([600, 1_800]), random.pick([0.2, 0.5])), ignoresAbort: random.pick([0, 0.1]) },
+    handler: { ...slow(random.pick([600, 1_800]), random.pick([0.2, 0.5])), ignoresAbort: random.pick([0.05, 0.3]) },
     incidents: besides(
       plan,
       random,
-      series(random.integer(2, 5), atWorkMs, random.integer(1_500, 4_000), (atMs) => ({
+      series(random.integer(2, 5), atWorkMs, random.pick([1_900, 1_900, 3_500]), (atMs) => ({
         atMs,
         kind: 'memberExpired',
       })),
@@ -183,7 +183,7 @@ const themes: Readonly<Record<string, Theme>> = {
       },
       concurrency: random.pick([2, 5, 16]),
       handler: slow(random.pick([100, 400]), 0),
-      handoverAtMs: random.chance(0.6) ? handoverAtMs : null,
+      handoverAtMs: random.chance(0.8) ? handoverAtMs : null,
       incidents: [{ atMs, kind: 'commitRefused', code, forMs: random.integer(2_000, 9_000) }],
     }
   },
@@ -259,10 +259,13 @@ const themes: Readonly<Record<string, Theme>> = {
   }),
 
   /** Topics of ours take nothing until the faults end, or take it and tell nobody. */
-  outageOfOurs: (plan, random, atWorkMs) => {
-    const atMs = atWorkMs - random.integer(500, 1_500)
-    const forMs = random.integer(7_000, 10_000)
+  outageOfOurs: (plan, random) => {
+    // Before the second member hands the first record off.
+    const atMs = plan.crashAtMs + random.integer(3_000, 5_000)
+    const forMs = random.integer(9_000, 12_000)
     return {
+      batches: thereFromTheStart(plan),
+      concurrency: random.pick([5, 16]),
       handler: slow(random.pick([0, 50]), 0.4),
       visits: [],
       healAtMs: atMs + forMs,
