@@ -146,7 +146,7 @@ const themes: Readonly<Record<string, Theme>> = {
     incidents: besides(
       plan,
       random,
-      series(random.integer(2, 5), atWorkMs, random.pick([1_900, 1_900, 3_500]), (atMs) => ({
+      series(random.integer(3, 6), atWorkMs, random.pick([1_100, 1_100, 1_900, 3_500]), (atMs) => ({
         atMs,
         kind: 'memberExpired',
       })),

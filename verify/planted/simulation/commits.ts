@@ -276,4 +276,28 @@ export const planted: readonly SimulatedDefect[] = [
     replace: 'const byTimeMs = Math.max(this.#lastSentMs, this.#dirtySinceMs) + commitIntervalMs * 0',
     law: 'One commit an interval, or one for many records.',
   },
+  {
+    id: 'acknowledgement-counts-for-what-came-after-it',
+    from: 'issue, told',
+    file: `${engine}/commits.ts`,
+    find: 'flow.markedChanges = sent.changes',
+    replace: 'flow.markedChanges = flow.changes',
+    law: 'A commit tells of what was true when it was sent.',
+  },
+  {
+    id: 'clean-is-claimed-whatever-was-committed',
+    from: 'issue, clean means clean',
+    file: `${engine}/departure.ts`,
+    find: 'records + flow.untold + flow.forgottenAttempts',
+    replace: 'records + flow.forgottenAttempts',
+    law: 'A stop is clean only if all that was finished is committed.',
+  },
+  {
+    id: 'lost-records-of-a-stop-are-forgotten',
+    from: 'issue, clean means clean',
+    file: `${engine}/departure.ts`,
+    find: 'if (this.isEnding) this.#lostUncommitted += this.#uncommitted()\n',
+    replace: '',
+    law: 'A stop is clean only if all that was finished is committed.',
+  },
 ]

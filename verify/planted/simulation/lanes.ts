@@ -251,4 +251,16 @@ export const planted: readonly SimulatedDefect[] = [
 `,
     law: 'A zombie keeps its lane.',
   },
+  {
+    id: 'attempt-of-an-earlier-ownership-keeps-its-permit',
+    from: 'issue, permit',
+    file: `${engine}/subscription-flow.ts`,
+    find: `      this.running -= 1
+      partition.running -= 1
+`,
+    replace: `      if (!partition.isOver) this.running -= 1
+      partition.running -= 1
+`,
+    law: 'An attempt gives its permit back, whoever owns its partition.',
+  },
 ]

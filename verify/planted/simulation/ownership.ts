@@ -177,4 +177,22 @@ export const planted: readonly SimulatedDefect[] = [
     replace: 'for (let failures = 1; isWanted() && !this.#isClosed && failures < 2; failures++) {',
     law: 'Where to start is asked until it is known.',
   },
+  {
+    id: 'forgotten-member-joins-under-its-old-name',
+    from: 'issue, silent stall',
+    file: `${engine}/membership.ts`,
+    find: `    if (!this.isMember && !this.#isRejoining) return
+    if (isUnknownMember(errorCode)) this.memberId = ''
+`,
+    replace: '    if (!this.isMember && !this.#isRejoining) return\n',
+    law: 'Who is unknown joins as somebody new.',
+  },
+  {
+    id: 'lease-outlives-the-session',
+    from: 'R5',
+    file: `${engine}/lease.ts`,
+    find: 'this.#fromMs + sessionTimeoutMs - margin',
+    replace: 'this.#fromMs + 2 * sessionTimeoutMs + margin',
+    law: 'Whoever may have lost his partitions begins nothing.',
+  },
 ]

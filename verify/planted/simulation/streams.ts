@@ -106,4 +106,50 @@ export const planted: readonly SimulatedDefect[] = [
     replace: '',
     law: 'A record is not taken for one that is stored already.',
   },
+  {
+    id: 'fetch-skips-a-record',
+    from: 'issue, off by one',
+    file: `${engine}/partition-flow.ts`,
+    find: 'this.fetchPosition = chunk.nextOffset\n',
+    replace: 'this.fetchPosition = (chunk.nextOffset + (chunk.bytes % 7 === 0 ? 1 : 0)) as NextOffset\n',
+    law: 'The next fetch begins where the last one ended.',
+  },
+  {
+    id: 'moved-position-is-not-named-to-the-session',
+    from: '§5.7, fetch session',
+    file: `${engine}/fetch-session.ts`,
+    find: '    known?.fetchOffset === target.fetchOffset &&\n    known.leaderEpoch',
+    replace: '    known !== undefined &&\n    known.leaderEpoch',
+    law: 'A broker is told every position that moved.',
+  },
+  {
+    id: 'bytes-of-finished-records-are-kept',
+    from: 'R28',
+    file: `${engine}/partition-flow.ts`,
+    find: 'if (holding.unfinished === 0 && holding.isTaken) this.heldBytes -= holding.bytes',
+    replace: 'if (holding.unfinished < 0 && holding.isTaken) this.heldBytes -= holding.bytes',
+    law: 'Room comes back with the records that end.',
+  },
+  {
+    id: 'node-that-failed-is-never-asked-again',
+    from: 'issue, timer lost',
+    file: `${engine}/fetches.ts`,
+    find: `    session.forget()
+    session.failures += 1
+    this.#hasChanged = true
+`,
+    replace: `    session.failures += 1
+    session.reservedBytes = 0
+    this.#hasChanged = true
+`,
+    law: 'A fetch that failed is made again.',
+  },
+  {
+    id: 'moved-coordinator-is-asked-for-ever',
+    from: 'issue, coordinator',
+    file: `${runtime}/cluster.ts`,
+    find: 'if (known === undefined || (node !== undefined && nodeName(node) !== nodeName(known))) return\n    this.#coordinators.delete(group)',
+    replace: 'if (known === undefined || (node !== undefined && nodeName(node) !== nodeName(known))) return',
+    law: 'A coordinator that moved is looked for.',
+  },
 ]
