@@ -3,6 +3,7 @@
  *  nothing goes wrong: elsewhere a commit may fail. */
 
 import { type Law, placeOf, runsThatOutlived } from './law.ts'
+import { Standings } from './standing.ts'
 import { addressOf, type At, type Partition, placeNameOf, type TraceEvent } from './trace.ts'
 
 /** A commit every second, and what the slowest network of a history needs for it and for finding the coordinator. */
@@ -151,15 +152,19 @@ const commitsKeepTheirRhythm: Law = {
 
 const handOverRepeatsNothing: Law = {
   name: 'hand-over-repeats-nothing',
-  rule: 'G6, R4: without faults nothing that ended before its partition was revoked is handled again, by whomever',
+  rule: 'G6, R4: without faults nothing that ended before a member of the group gave its partition back is handled again',
   broken: (events, { isCalm }) => {
     if (!isCalm) return []
     const outlived = runsThatOutlived(events)
     const aborted = new Set(events.flatMap((event) => (event.kind === 'aborted' ? [event.run] : [])))
     const finished = new Map<string, Set<string>>()
     const settled = new Set<string>()
+    const standings = new Standings()
     const broken: string[] = []
     for (const event of events) {
+      // Who stops in the middle of a join that another one holds up is no member and cannot commit.
+      const mayCommit = event.kind === 'left' && standings.of(event.machine).isMember
+      standings.follow(event)
       if (event.kind === 'crashed') {
         for (const place of finished.keys()) if (place.startsWith(`${event.machine} `)) finished.delete(place)
       }
@@ -174,7 +179,7 @@ const handOverRepeatsNothing: Law = {
       if (isDone || event.kind === 'filtered' || event.kind === 'handedOff') here.add(addressOf(event))
       if (event.kind === 'retryAnnounced') here.delete(addressOf(event))
       if (event.kind !== 'left') continue
-      if (event.isRevoked === true) for (const address of here) settled.add(address)
+      if (event.isRevoked === true && mayCommit) for (const address of here) settled.add(address)
       here.clear()
     }
     return broken

@@ -11,6 +11,8 @@ import { laws, violationsOf } from './laws.ts'
 import { lifeStories } from './life-laws.fixture.ts'
 import { orderStories } from './order-laws.fixture.ts'
 import { policyStories } from './policy-laws.fixture.ts'
+import { progressStories } from './progress-laws.fixture.ts'
+import { requestStories } from './request-laws.fixture.ts'
 import { retryStories } from './retry-laws.fixture.ts'
 import { sendStories } from './send-laws.fixture.ts'
 import {
@@ -43,6 +45,8 @@ const unlawful: Stories = {
   ...freshnessStories,
   ...groupStories,
   ...divisionStories,
+  ...requestStories,
+  ...progressStories,
   ...boundStories,
   ...lifeStories,
   ...sendStories,
@@ -65,6 +69,7 @@ test('a lawful story with a retry, a crash, a loss, a zombie and two clean stops
   const events = story(
     life('switchedOn', 'a'),
     ...joins('a', 1),
+    committed(0),
     ...[appended(0), appended(1), appended(2, 'l'), appended(3, null)],
     began(1, 0, { machine: 'a' }),
     ended(1, 0, { machine: 'a' }),
@@ -120,7 +125,15 @@ test('a lawful story with a retry, a crash, a loss, a zombie and two clean stops
 
 test('a member that the group forgot goes on until it hears of that, whatever it asks meanwhile', () => {
   const events = story(
-    ...[appended(0), appended(1), ...joins('a', 1), assigned('a'), asked('a'), began(1, 0, { machine: 'a' })],
+    ...[
+      appended(0),
+      appended(1),
+      ...joins('a', 1),
+      committed(0),
+      assigned('a'),
+      asked('a'),
+      began(1, 0, { machine: 'a' }),
+    ],
     ...[expelled('a'), ...joins('b', 2), assigned('b'), asked('b'), asked('a'), ended(1, 0, { machine: 'a' })],
     ...[began(2, 0), began(3, 1, { machine: 'a' })],
   )
@@ -130,7 +143,7 @@ test('a member that the group forgot goes on until it hears of that, whatever it
 test('an attempt that was aborted holds its permit until its grace is over, and no longer', () => {
   const events = story(
     ...[appended(0, 'a'), appended(1, 'b'), appended(2, 'c'), appended(3, 'd')],
-    ...[...joins('b', 1), began(1, 0), began(2, 1)],
+    ...[...joins('b', 1), committed(0), began(1, 0), began(2, 1)],
     ...[aborted(1, 0, { atMs: 300 }), aborted(2, 1, { atMs: 300 })],
     ...[began(3, 2, { atMs: 800 }), began(4, 3, { atMs: 800 })],
   )
@@ -139,7 +152,7 @@ test('an attempt that was aborted holds its permit until its grace is over, and 
 
 test('what is in flight when a partition leaves may end out of order: that is counted elsewhere, not forbidden', () => {
   const events = story(
-    ...[appended(0), appended(1), ...joins('b', 1), began(1, 0)],
+    ...[appended(0), appended(1), ...joins('b', 1), committed(0), began(1, 0)],
     ...[aborted(1, 0), left(), ...joins('b', 2), asked()],
     ...[ended(1, 0), began(2, 0), ended(2, 0), began(3, 1)],
   )
@@ -148,7 +161,7 @@ test('what is in flight when a partition leaves may end out of order: that is co
 
 test('during a stop, what lies below a record that has begun is finished, so that nothing must be repeated', () => {
   const events = story(
-    ...[appended(0, 'a'), appended(1, 'b'), ...joins('b', 1), began(1, 1), ended(1, 1), life('stopping')],
+    ...[appended(0, 'a'), appended(1, 'b'), ...joins('b', 1), committed(0), began(1, 1), ended(1, 1), life('stopping')],
     ...[began(2, 0), ended(2, 0), committed(2), left(), stopped()],
   )
   expect(violationsOf(events, terms)).toEqual([])
@@ -156,7 +169,7 @@ test('during a stop, what lies below a record that has begun is finished, so tha
 
 test('a join in flight keeps the lease, and looking for the coordinator excuses from heartbeats', () => {
   const events = story(
-    ...[appended(0), appended(1, 'l'), ...joins('b', 1, { atMs: 0 })],
+    ...[appended(0), appended(1, 'l'), ...joins('b', 1, { atMs: 0 }), committed(0)],
     ...[sent('FindCoordinator', 1, { atMs: 2_000 }), heard('FindCoordinator', 1, { atMs: 4_900 })],
     ...[sent('JoinGroup', 2, { memberId: 'b-1', atMs: 4_950 }), began(1, 0, { atMs: 9_000 }), began(2, 1)],
   )

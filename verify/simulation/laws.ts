@@ -9,6 +9,8 @@ import { type Law, Records } from './law.ts'
 import { lifeLaws } from './life-laws.ts'
 import { orderLaws } from './order-laws.ts'
 import { policyLaws } from './policy-laws.ts'
+import { progressLaws } from './progress-laws.ts'
+import { requestLaws } from './request-laws.ts'
 import { retryLaws } from './retry-laws.ts'
 import { sendLaws } from './send-laws.ts'
 import { type Terms, type TraceEvent } from './trace.ts'
@@ -21,6 +23,8 @@ export const laws: readonly Law[] = [
   ...policyLaws,
   ...groupLaws,
   ...divisionLaws,
+  ...requestLaws,
+  ...progressLaws,
   ...boundLaws,
   ...lifeLaws,
   ...sendLaws,

@@ -18,6 +18,8 @@ export class Standing {
   readonly owned = new Set<string>()
   /** From an assignment until it joins again, leaves or is told that it is out. */
   isMember = false
+  /** Since when. */
+  sinceMs = Infinity
   /** When it last heard that it is out. */
   lostAtMs = -Infinity
 
@@ -83,6 +85,7 @@ export class Standings {
     if (api === 'JoinGroup' && answer === 0) standing.generation = news.generation
     if (api !== 'SyncGroup' || answer !== 0 || sentAs.generation !== standing.generation) return
     standing.isMember = true
+    standing.sinceMs = atMs
     standing.given.clear()
     for (const partition of news.partitions) {
       standing.given.add(placeNameOf(partition))

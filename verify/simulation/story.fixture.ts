@@ -58,13 +58,20 @@ type Wired = {
   readonly atMs?: number
 }
 
+/** R31, the test profile. */
+const timeouts = new Map([
+  ['JoinGroup', 11_000],
+  ['SyncGroup', 11_000],
+  ['Heartbeat', 2_000],
+])
+
 /** Calls are told apart by their numbers. */
 export const sent = (api: Sent['api'], call: number, more: Wired & { timeoutMs?: number } = {}): Told => ({
   kind: 'sent',
   machine: 'b',
   api,
   call,
-  timeoutMs: 5_000,
+  timeoutMs: timeouts.get(api) ?? 5_000,
   memberId: '',
   generation: -1,
   partitions: [],
