@@ -1,6 +1,7 @@
 /** Laws of offsets: what is committed is finished, stays committed, and is never handled again. */
 
 import { type Entry, Knowledge, type Law, placeOf, Progress, type Records, runsThatOutlived } from './law.ts'
+import { Forgotten } from './standing.ts'
 import { addressOf, placeNameOf, type TraceEvent } from './trace.ts'
 
 const nothingLost: Law = {
@@ -174,8 +175,10 @@ const cleanStopRepeatsNothing: Law = {
     const stopping = new Set<string>()
     const settled = new Map<string, string>()
     const counted = new Map<string, number>()
+    const forgotten = new Forgotten()
     const broken: string[] = []
     for (const event of events) {
+      forgotten.follow(event)
       note(event, books, outlived)
       if (event.kind === 'stopping') stopping.add(event.machine)
       if (event.kind === 'left' && !stopping.has(event.machine)) {
@@ -187,7 +190,9 @@ const cleanStopRepeatsNothing: Law = {
         if (attempts.size > markedFailuresMax) continue
         for (const [address, count] of attempts) counted.set(address, count)
       }
-      if (event.kind === 'began') broken.push(...againstBooks(event, settled, counted, records))
+      // Whom the group forgot may not have heard that another one took over and has stopped.
+      const knows = event.kind === 'began' && !forgotten.has(event.machine)
+      if (knows) broken.push(...againstBooks(event, settled, counted, records))
     }
     return broken
   },

@@ -2,7 +2,7 @@
  *  for how long it may rely on what it heard (R1–R6). */
 
 import { type Began, type Law, named, placeOf } from './law.ts'
-import { Standings, unknownMember } from './standing.ts'
+import { Lookups, Standings, unknownMember } from './standing.ts'
 import { placeNameOf, type TraceEvent } from './trace.ts'
 
 const nothingBeginsUnassigned: Law = {
@@ -174,12 +174,13 @@ const heartbeatsGoOn: Law = {
     const standings = new Standings()
     const lastMs = new Map<string, number>()
     const joining = new Map<number, string>()
-    const looking = new Map<number, string>()
+    const lookups = new Lookups()
     /** Until when its event loop was held up, which is nobody's fault. */
     const awakeMs = new Map<string, number>()
     const broken: string[] = []
     for (const event of events) {
       standings.follow(event)
+      lookups.follow(event)
       if (!('machine' in event)) continue
       const { machine, atMs } = event
       if (event.kind === 'sent' && event.api === 'Heartbeat' && [...joining.values()].includes(machine)) {
@@ -188,16 +189,11 @@ const heartbeatsGoOn: Law = {
       if (event.kind === 'sent' && event.api === 'JoinGroup') joining.set(event.call, machine)
       if (event.kind === 'heard' && event.api === 'JoinGroup') joining.delete(event.call)
       if (event.kind === 'froze') awakeMs.set(machine, Math.max(awakeMs.get(machine) ?? 0, atMs + event.forMs))
-      if (event.kind === 'sent' && event.api === 'FindCoordinator') looking.set(event.call, machine)
-      if (event.kind === 'heard' && event.api === 'FindCoordinator') {
-        looking.delete(event.call)
-        lastMs.set(machine, atMs)
-      }
       const isBeating = event.kind === 'sent' && event.api === 'Heartbeat'
       if (!standings.of(machine).isMember) lastMs.delete(machine)
       else if (isBeating || !lastMs.has(machine)) lastMs.set(machine, atMs)
-      if ([...looking.values()].includes(machine)) continue
-      const gapMs = atMs - Math.max(lastMs.get(machine) ?? atMs, awakeMs.get(machine) ?? 0)
+      if (lookups.isLooking(machine)) continue
+      const gapMs = atMs - Math.max(lastMs.get(machine) ?? atMs, awakeMs.get(machine) ?? 0, lookups.foundMs(machine))
       if (gapMs > heartbeatGapMsMax) broken.push(`at ${atMs} ms ${machine} had sent no heartbeat for ${gapMs} ms`)
     }
     return broken

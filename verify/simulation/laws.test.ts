@@ -140,6 +140,15 @@ test('a member that the group forgot goes on until it hears of that, whatever it
   expect(violationsOf(events, { ...terms, isCalm: false })).toEqual([])
 })
 
+test('a member that the group forgot may repeat what another one finished before it stopped', () => {
+  const events = story(
+    ...[appended(0), ...joins('a', 1), committed(0), assigned('a'), expelled('a')],
+    ...[...joins('b', 2), assigned('b'), asked('b'), began(1, 0), ended(1, 0), committed(1)],
+    ...[life('stopping'), left(), stopped(), began(2, 0, { machine: 'a' })],
+  )
+  expect(violationsOf(events, { ...terms, isCalm: false })).toEqual([])
+})
+
 test('an attempt that was aborted holds its permit until its grace is over, and no longer', () => {
   const events = story(
     ...[appended(0, 'a'), appended(1, 'b'), appended(2, 'c'), appended(3, 'd')],

@@ -1,6 +1,7 @@
 /** Laws of order (R14) and of attempts: which may run, when, and how many at once. */
 
 import { type Began, isSource, type Law, named, placeOf, type Records, runsThatOutlived } from './law.ts'
+import { Forgotten } from './standing.ts'
 import { addressOf, placeNameOf, type Terms, type TraceEvent } from './trace.ts'
 
 /** What one machine does with one partition, from when it gets it until the partition leaves. */
@@ -179,16 +180,14 @@ const oneOwner: Law = {
   rule: 'G5, R1, R5: nobody begins anything in a partition that the group gave to another, unless it forgot him unasked',
   broken: (events) => {
     const owners = new Map<string, string>()
-    // Nobody told them yet: when that ends is the business of the lease.
-    const expelled = new Set<string>()
+    const forgotten = new Forgotten()
     const broken: string[] = []
     for (const event of events) {
-      if (event.kind === 'expelled') expelled.add(event.machine)
+      forgotten.follow(event)
       if (event.kind === 'assigned') {
-        expelled.delete(event.machine)
         for (const partition of event.partitions) owners.set(placeNameOf(partition), event.machine)
       }
-      if (event.kind !== 'began' || expelled.has(event.machine)) continue
+      if (event.kind !== 'began' || forgotten.has(event.machine)) continue
       const owner = owners.get(placeNameOf(event)) ?? event.machine
       if (owner !== event.machine) broken.push(`${named(event)}, which the group had given to ${owner}`)
     }

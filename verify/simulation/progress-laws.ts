@@ -2,7 +2,7 @@
  *  what is handed over is handed over soon. Most can be judged only where nothing else goes wrong. */
 
 import { type Began, type Law, named, placeOf, Progress, type Records } from './law.ts'
-import { Standings } from './standing.ts'
+import { Forgotten, Lookups, Standings } from './standing.ts'
 import { addressOf, placeNameOf, type TraceEvent } from './trace.ts'
 
 /** Timers fire in whole milliseconds, and an owner loop that was just armed in the next one. */
@@ -206,25 +206,20 @@ const revokeIsBounded: Law = {
     const standings = new Standings()
     const awake = new Awake()
     const heardMs = new Map<string, number>()
-    const looking = new Map<number, string>()
+    const lookups = new Lookups()
     const broken: string[] = []
     for (const event of events) {
       standings.follow(event)
       awake.follow(event)
+      lookups.follow(event)
       if (!('machine' in event)) continue
       const { machine, atMs } = event
-      if (event.kind === 'sent' && event.api === 'FindCoordinator') looking.set(event.call, machine)
-      if (event.kind === 'heard' && event.api === 'FindCoordinator') {
-        looking.delete(event.call)
-        if (heardMs.has(machine)) heardMs.set(machine, atMs)
-      }
       const isTold = event.kind === 'heard' && event.api === 'Heartbeat' && event.answer === 27
       const { isMember } = standings.of(machine)
       if (isTold && isMember && !heardMs.has(machine)) heardMs.set(machine, atMs)
       if (!isMember || event.kind === 'stopping') heardMs.delete(machine)
-      const sinceMs = Math.max(heardMs.get(machine) ?? Infinity, awake.fromMs(machine))
-      const isLooking = [...looking.values()].includes(machine)
-      if (isLooking || atMs <= sinceMs + drainAtRevokeMs + handBackMsMax + timerMs) continue
+      const sinceMs = Math.max(heardMs.get(machine) ?? Infinity, awake.fromMs(machine), lookups.foundMs(machine))
+      if (lookups.isLooking(machine) || atMs <= sinceMs + drainAtRevokeMs + handBackMsMax + timerMs) continue
       heardMs.delete(machine)
       broken.push(`by ${atMs} ms ${machine} had not joined again, of which it heard at ${sinceMs} ms`)
     }
@@ -239,22 +234,21 @@ const repeatsHaveACause: Law = {
     /** What each machine has done since it got a partition. */
     const done = new Map<string, Set<string>>()
     const aborted = new Set<number>()
-    const expelled = new Set<string>()
+    const forgotten = new Forgotten()
     const broken: string[] = []
     for (const event of events) {
+      forgotten.follow(event)
       if (!('machine' in event)) continue
       if (event.kind === 'aborted') aborted.add(event.run)
-      if (event.kind === 'expelled') expelled.add(event.machine)
-      if (event.kind === 'assigned') expelled.delete(event.machine)
       if (event.kind === 'crashed' || event.kind === 'expelled') {
         for (const name of done.keys()) if (name.startsWith(`${event.machine} `)) done.delete(name)
       }
       if (event.kind === 'left') done.delete(`${event.machine} ${placeNameOf(event)}`)
       const counts = event.kind === 'ended' && event.result === 'done' && !aborted.has(event.run)
-      if (counts && !expelled.has(event.machine)) {
+      if (counts && !forgotten.has(event.machine)) {
         placeOf(done, `${event.machine} ${placeNameOf(event)}`, () => new Set<string>()).add(addressOf(event))
       }
-      if (event.kind !== 'began') continue
+      if (event.kind !== 'began' || forgotten.has(event.machine)) continue
       for (const [name, finished] of done) {
         if (name === `${event.machine} ${placeNameOf(event)}` || !finished.has(addressOf(event))) continue
         broken.push(`${named(event)}, which ${name.split(' ')[0]} had done and still held`)

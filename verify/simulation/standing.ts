@@ -93,3 +93,40 @@ export class Standings {
     }
   }
 }
+
+/** Machines that the group forgot unasked, until it takes them in again. Nobody told them yet: they go on with what they had,
+ *  and when that ends is the business of the lease. */
+export class Forgotten {
+  readonly #machines = new Set<string>()
+
+  follow(event: TraceEvent): void {
+    if (event.kind === 'expelled') this.#machines.add(event.machine)
+    if (event.kind === 'assigned') this.#machines.delete(event.machine)
+  }
+
+  has(machine: string): boolean {
+    return this.#machines.has(machine)
+  }
+}
+
+/** Machines that do not know where their coordinator is: from the first question until the first good answer. */
+export class Lookups {
+  readonly #looking = new Set<string>()
+  readonly #foundMs = new Map<string, number>()
+
+  follow(event: TraceEvent): void {
+    if ((event.kind !== 'sent' && event.kind !== 'heard') || event.api !== 'FindCoordinator') return
+    this.#foundMs.set(event.machine, event.atMs)
+    if (event.kind === 'heard' && event.answer === 0) this.#looking.delete(event.machine)
+    else this.#looking.add(event.machine)
+  }
+
+  isLooking(machine: string): boolean {
+    return this.#looking.has(machine)
+  }
+
+  /** When it last asked or heard where the coordinator is. */
+  foundMs(machine: string): number {
+    return this.#foundMs.get(machine) ?? -Infinity
+  }
+}
