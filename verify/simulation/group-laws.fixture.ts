@@ -12,8 +12,8 @@ export const groupStories: Stories = {
     [
       'a record after the group said that it does not know the machine',
       story(
-        ...[appended(0), ...joins('b', 1), sent('Heartbeat', 9, { memberId: 'b-1', generation: 1 })],
-        ...[heard('Heartbeat', 9, { answer: 25 }), began(1, 0)],
+        ...[appended(0), ...joins('b', 1), sent('Heartbeat', 9_001, { memberId: 'b-1', generation: 1 })],
+        ...[heard('Heartbeat', 9_001, { answer: 25 }), began(1, 0)],
       ),
     ],
   ],
@@ -37,8 +37,8 @@ export const groupStories: Stories = {
     [
       'a join under a name that the group forgot',
       story(
-        ...[...joins('b', 1), sent('Heartbeat', 9, { memberId: 'b-1', generation: 1 })],
-        ...[heard('Heartbeat', 9, { answer: 25 }), sent('JoinGroup', 10, { memberId: 'b-1' })],
+        ...[...joins('b', 1), sent('Heartbeat', 9_001, { memberId: 'b-1', generation: 1 })],
+        ...[heard('Heartbeat', 9_001, { answer: 25 }), sent('JoinGroup', 9_002, { memberId: 'b-1' })],
       ),
     ],
   ],
@@ -48,8 +48,8 @@ export const groupStories: Stories = {
     [
       'heartbeats that nobody answers',
       story(
-        ...[appended(0), ...joins('b', 1), sent('Heartbeat', 9, { generation: 1, atMs: 2_000 })],
-        ...[heard('Heartbeat', 9, { answer: 'timeout', atMs: 4_000 }), began(1, 0, { atMs: 5_100 })],
+        ...[appended(0), ...joins('b', 1), sent('Heartbeat', 9_001, { generation: 1, atMs: 2_000 })],
+        ...[heard('Heartbeat', 9_001, { answer: 'timeout', atMs: 4_000 }), began(1, 0, { atMs: 5_100 })],
       ),
     ],
     [

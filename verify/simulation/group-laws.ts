@@ -69,16 +69,19 @@ const eagerJoinsEmptyHanded: Law = {
 
 const unknownMemberJoinsAsNew: Law = {
   name: 'unknown-member-joins-as-new',
-  rule: 'R2: whoever heard that the group does not know it joins without the name that it had',
+  rule: 'R2, R3: who hears that the group does not know it joins without its name; a heartbeat of before a join tells nothing',
   broken: (events) => {
     const forgotten = new Map<string, string>()
     const names = new Map<number, string>()
+    const standings = new Standings()
     const broken: string[] = []
     for (const event of events) {
+      standings.follow(event)
       if (event.kind === 'sent' && event.memberId !== '') names.set(event.call, event.memberId)
       if (event.kind === 'heard' && event.answer === unknownMember) {
         const name = names.get(event.call)
-        if (name !== undefined && event.api !== 'LeaveGroup') forgotten.set(event.machine, name)
+        const isOutdated = event.api === 'Heartbeat' && event.call < standings.of(event.machine).joinCall
+        if (name !== undefined && event.api !== 'LeaveGroup' && !isOutdated) forgotten.set(event.machine, name)
       }
       if (event.kind !== 'sent' || event.api !== 'JoinGroup' || event.memberId === '') continue
       if (forgotten.get(event.machine) !== event.memberId) continue

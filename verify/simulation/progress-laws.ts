@@ -206,6 +206,7 @@ const revokeIsBounded: Law = {
     const standings = new Standings()
     const awake = new Awake()
     const heardMs = new Map<string, number>()
+    const stopping = new Set<string>()
     const lookups = new Lookups()
     const broken: string[] = []
     for (const event of events) {
@@ -217,7 +218,9 @@ const revokeIsBounded: Law = {
       const isTold = event.kind === 'heard' && event.api === 'Heartbeat' && event.answer === 27
       const { isMember } = standings.of(machine)
       if (isTold && isMember && !heardMs.has(machine)) heardMs.set(machine, atMs)
-      if (!isMember || event.kind === 'stopping') heardMs.delete(machine)
+      // A stop has a drain of its own.
+      if (event.kind === 'stopping') stopping.add(machine)
+      if (!isMember || stopping.has(machine)) heardMs.delete(machine)
       const sinceMs = Math.max(heardMs.get(machine) ?? Infinity, awake.fromMs(machine), lookups.foundMs(machine))
       if (lookups.isLooking(machine) || atMs <= sinceMs + drainAtRevokeMs + handBackMsMax + timerMs) continue
       heardMs.delete(machine)

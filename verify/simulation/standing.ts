@@ -20,6 +20,8 @@ export class Standing {
   isMember = false
   /** Since when. */
   sinceMs = Infinity
+  /** Its newest JoinGroup: answers to what it asked before as a member are of an older life. */
+  joinCall = -1
   /** When it last heard that it is out. */
   lostAtMs = -Infinity
 
@@ -65,7 +67,10 @@ export class Standings {
 
   #told({ machine, api, call, memberId, generation }: Extract<TraceEvent, { kind: 'sent' }>): void {
     const standing = this.of(machine)
-    if (api === 'JoinGroup') standing.isMember = false
+    if (api === 'JoinGroup') {
+      standing.isMember = false
+      standing.joinCall = call
+    }
     if (api === 'LeaveGroup') standing.end()
     if (api === 'Heartbeat' || api === 'OffsetCommit' || api === 'SyncGroup' || api === 'JoinGroup')
       this.#sent.set(call, { memberId, generation })
@@ -76,7 +81,8 @@ export class Standings {
     const sentAs = this.#sent.get(call)
     this.#sent.delete(call)
     if (sentAs === undefined) return
-    const isCurrent = sentAs.memberId === standing.memberId
+    const isOutdated = api === 'Heartbeat' && call < standing.joinCall
+    const isCurrent = sentAs.memberId === standing.memberId && !isOutdated
     if (fencing.has(answer) && isCurrent && (api === 'JoinGroup' || sentAs.generation === standing.generation)) {
       standing.end()
       standing.lostAtMs = atMs

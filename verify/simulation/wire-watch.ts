@@ -16,12 +16,15 @@ import { type Heard, type Partition, type Sent, type Trace } from './trace.ts'
 
 /** A port that does what the other one does, and tells the trace. */
 export function watchedPort(port: OpenPort, machine: string, trace: Trace): OpenPort {
+  let isClosed = false
   const call = <A extends KafkaApi>(
     node: NodeAddress,
     api: A,
     request: RequestOf<A>,
     options: CallOptions,
   ): Promise<ResponseOf<A>> => {
+    // From a closed port nothing leaves the machine.
+    if (isClosed) return port.call(node, api, request, options)
     const told = { machine, api, call: trace.nextCall() }
     trace.add({ kind: 'sent', ...told, timeoutMs: options.timeoutMs, ...detailsOf(api, request) })
     const answered = port.call(node, api, request, options)
@@ -32,7 +35,11 @@ export function watchedPort(port: OpenPort, machine: string, trace: Trace): Open
     )
     return answered
   }
-  return { codec: port.codec, call: call satisfies KafkaPort['call'], close: () => port.close() }
+  const close = (): void => {
+    isClosed = true
+    port.close()
+  }
+  return { codec: port.codec, call: call satisfies KafkaPort['call'], close }
 }
 
 type Details = Pick<Sent, 'memberId' | 'generation' | 'partitions'>
