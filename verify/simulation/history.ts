@@ -76,6 +76,8 @@ class Stage {
   /** Those that were switched on and neither crashed nor stopped. */
   #running: AppUnderTest[] = []
   readonly #farewells: Promise<unknown>[] = []
+  /** Who sends records, if somebody does, until all are stored. */
+  #producer: ProducerUnderTest | null = null
 
   constructor(plan: Plan) {
     const { seed } = plan
@@ -99,12 +101,14 @@ class Stage {
       clock: this.clock,
       trace: this.trace,
       running: () => this.#running,
+      producer: () => this.#producer,
     })
   }
 
   async play(): Promise<void> {
     const { plan, clock } = this
-    const producer = plan.isSent ? this.#producer() : null
+    if (plan.isSent) this.#producer = new ProducerUnderTest('p', { trace: this.trace, machine: this.#machine('p') })
+    const producer = this.#producer
     for (const [index, { atMs, partition, records }] of plan.batches.entries()) {
       const isSent = index % 2 === 1
       clock.setTimer(atMs, () => {
@@ -250,15 +254,12 @@ class Stage {
     })
   }
 
-  #producer(): ProducerUnderTest {
-    return new ProducerUnderTest('p', { trace: this.trace, machine: this.#machine('p') })
-  }
-
   /** Everything that was asked for is stored, and whoever asked for it is gone. */
   async #finishSends(producer: ProducerUnderTest): Promise<boolean> {
     try {
       await this.clock.runUntil(producer.settled(), { limit: sendLimit, what: 'the last send' })
       await this.clock.runUntil(producer.stop(), { limit: stopLimit, what: 'the stop of the producer' })
+      this.#producer = null
       return true
     } catch (error) {
       this.trace.add({ kind: 'failed', machine: producer.name, reason: String(error) })

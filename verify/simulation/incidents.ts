@@ -1,7 +1,7 @@
 /** Does to brokers, group and machines what the plan says, until the faults end. What follows is for the laws to judge. */
 
 import { type BrokerCore } from '@holdfast/broker'
-import { type SeededRandom, type SimulatedNetwork, type VirtualClock } from 'holdfast/testing'
+import { type Machine, type SeededRandom, type SimulatedNetwork, type VirtualClock } from 'holdfast/testing'
 import { AnswerFaults } from './answer-faults.ts'
 import { type AppUnderTest } from './app-under-test.ts'
 import { type ClusterIncident, type Incident, type MachineIncident } from './incident-plan.ts'
@@ -17,7 +17,12 @@ export type IncidentParts = {
   readonly clock: VirtualClock
   readonly trace: Trace
   readonly running: () => readonly AppUnderTest[]
+  /** Who sends records, if somebody does. */
+  readonly producer: () => Victim | null
 }
+
+/** Any process of the toolkit. */
+export type Victim = { readonly name: string; readonly machine: Machine }
 
 type Victims = { readonly random: SeededRandom; readonly node: number; readonly partition: number }
 
@@ -178,33 +183,28 @@ export class Incidents {
   }
 
   #toMachines(incident: MachineIncident, { random, node }: Victims): void {
-    const { clock, trace, plan } = this.#parts
+    const { clock, plan, producer } = this.#parts
     const { kind } = incident
     const app = this.#victim(random)
     if (app === undefined || this.#isOver) return
+    // Drawn apart, so that a history in which nobody sends is none the worse.
+    const sender = producer()
+    const victim = sender !== null && random.stream('sender').chance(0.3) ? sender : app
     switch (kind) {
       case 'unreachable':
-        return this.#separate(incident, [app], [node])
+        return this.#separate(incident, [victim], [node])
       case 'isolated':
         return this.#separate(incident, [app], this.#nodes())
       case 'partitioned': {
-        const apps = this.#parts.running().filter((each) => each === app || random.chance(0.5))
+        const all = sender === null ? this.#parts.running() : [...this.#parts.running(), sender]
+        const cut = all.filter((each) => each === victim || random.chance(0.5))
         const nodes = this.#nodes().filter((each) => each === node || random.chance(0.3))
-        return this.#separate(incident, apps, nodes)
+        return this.#separate(incident, cut, nodes)
       }
-      case 'frozen': {
-        const forMs = Math.min(incident.forMs, plan.healAtMs - clock.monotonicMs())
-        if (forMs <= 0) return
-        app.machine.freeze(forMs)
-        trace.add({ kind: 'froze', machine: app.name, forMs })
-        return this.#happened(kind, `${app.name} for ${forMs} ms`)
-      }
-      case 'calendarJump': {
-        const byMs = random.integer(-calendarJumpMsMax, calendarJumpMsMax)
-        app.machine.jumpEpoch(byMs)
-        trace.add({ kind: 'calendarJumped', machine: app.name, byMs })
-        return this.#happened(kind, `${app.name} by ${byMs} ms`)
-      }
+      case 'frozen':
+        return this.#freeze(victim, Math.min(incident.forMs, plan.healAtMs - clock.monotonicMs()))
+      case 'calendarJump':
+        return this.#jumpCalendar(app, random.integer(-calendarJumpMsMax, calendarJumpMsMax))
       case 'userPause':
         app.pause()
         clock.setTimer(incident.forMs, () => app.resume())
@@ -215,22 +215,38 @@ export class Incidents {
     }
   }
 
+  #freeze({ name, machine }: Victim, forMs: number): void {
+    if (forMs <= 0) return
+    machine.freeze(forMs)
+    this.#parts.trace.add({ kind: 'froze', machine: name, forMs })
+    this.#happened('frozen', `${name} for ${forMs} ms`)
+  }
+
+  #jumpCalendar({ name, machine }: Victim, byMs: number): void {
+    machine.jumpEpoch(byMs)
+    this.#parts.trace.add({ kind: 'calendarJumped', machine: name, byMs })
+    this.#happened('calendarJump', `${name} by ${byMs} ms`)
+  }
+
   /** They know of nothing and nobody is told; connections that exist fall silent. */
   #separate(
     incident: Extract<MachineIncident, { kind: 'unreachable' | 'isolated' | 'partitioned' }>,
-    apps: readonly AppUnderTest[],
+    victims: readonly Victim[],
     nodes: readonly number[],
   ): void {
     const { network, clock } = this.#parts
     const { kind, forMs } = incident
     const ways = kind === 'partitioned' ? incident.ways : undefined
-    const pairs = apps.flatMap(({ name }) => nodes.map((node) => ({ name, node })))
+    const pairs = victims.flatMap(({ name }) => nodes.map((node) => ({ name, node })))
     for (const { name, node } of pairs) network.separate(name, node, kind, ways)
     clock.setTimer(forMs, () => {
       for (const { name, node } of pairs) network.join(name, node)
     })
     const how = ways === undefined ? '' : `, ${ways.join(' and ')}`
-    this.#tell(kind, `${apps.map(({ name }) => name).join(', ')} and nodes ${nodes.join(', ')}${how} for ${forMs} ms`)
+    this.#tell(
+      kind,
+      `${victims.map(({ name }) => name).join(', ')} and nodes ${nodes.join(', ')}${how} for ${forMs} ms`,
+    )
   }
 
   #nodes(): number[] {
