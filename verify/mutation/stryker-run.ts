@@ -55,7 +55,7 @@ const fates: Readonly<Record<string, Fate>> = {
 }
 
 /** On top of half as much again as the tests took: a machine that does other work too must not kill mutants. */
-const timeoutMs = 20_000
+const timeoutMs = 10_000
 const reportFile = 'mutation-report.json'
 const configFile = 'mutation-config.json'
 const folder = relative(join(import.meta.dirname, '../..'), import.meta.dirname)

@@ -333,3 +333,54 @@ test('held bytes, buffer, order and line agree with lists of chunks and records'
     { numRuns: 300 },
   )
 })
+
+test('a partition begins with no known end, led by nobody, and is not fetched before it has a leader', () => {
+  const flow = partitionFlow()
+  expect(flow.endOffset).toBe(-1)
+  flow.leader = null
+  expect(flow.isFetchable).toBe(false)
+})
+
+test('bytes are held while some of them are undecoded, although all that was decoded has ended', () => {
+  const flow = partitionFlow({ bufferedRecordsMax: 1 })
+  const [first] = feed(flow, chunkOf(offsets(0, 1), undefined, 700))
+  flow.finish(first!, 'done')
+  expect(flow.heldBytes).toBe(700)
+  const startable: Entry<TestRecord>[] = []
+  flow.refill(0, (entry) => startable.push(entry))
+  flow.finish(startable[0]!, 'done')
+  flow.refill(0, (entry) => startable.push(entry))
+  expect(flow.heldBytes).toBe(0)
+})
+
+test('the end of a pause is told once, and only if there was one', () => {
+  const flow = partitionFlow()
+  expect(flow.resume('user')).toBe(false)
+  flow.pause('user')
+  expect([flow.resume('user'), flow.resume('user')]).toEqual([true, false])
+})
+
+test('of entries that were kept, those that may start are handed back and the others stay kept', () => {
+  const flow = partitionFlow({ parkedRecordsMax: 1 })
+  const entries = feed(flow, chunkOf(offsets(0, 1)))
+  flow.parked = 1
+  for (const entry of entries) flow.withhold(entry)
+  entries[1]!.attempt = 1
+  expect(flow.takeStartable()).toEqual([entries[1]])
+  flow.parked = 0
+  expect(flow.takeStartable()).toEqual([entries[0]])
+  expect(flow.takeStartable()).toEqual([])
+})
+
+test('marks count as told only where their reader could know for which topic and log they were made', () => {
+  const flow = partitionFlow()
+  const [, second] = feed(flow, chunkOf(offsets(0, 1)))
+  flow.finish(second!, 'done')
+  flow.told = 1
+  expect(flow.untold).toBe(0)
+  flow.lastFetchedEpoch = -1
+  expect(flow.untold).toBe(1)
+  flow.lastFetchedEpoch = 0
+  flow.leader = null
+  expect(flow.untold).toBe(1)
+})

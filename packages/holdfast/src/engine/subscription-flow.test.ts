@@ -227,3 +227,27 @@ test('permits and attempts agree with a list of what runs', () => {
     { numRuns: 300 },
   )
 })
+
+test('lateness is that of retries: a record that never had to wait is never late', () => {
+  const { subscription, effects } = subscribed(0)
+  subscription.dispatch(60_000, effects)
+  expect(subscription.latenessMaxMs).toBe(0)
+})
+
+test('an overflow leaves only where a delay topic can take it', () => {
+  const rig = new MemberRig({ subscription: { parkedRecordsMax: 1, inPlaceDelaysMs: [60_000] } }).assign()
+  rig.deliver(chunkOf(offsets(0, 1)))
+  rig.end(0, 'failed')
+  rig.end(1, 'failed')
+  expect(flowOf(rig).parked).toBe(2)
+  expect(flowOf(rig).handOffs.hasQueued).toBe(false)
+})
+
+test('a record that is given up is news for the next commit', () => {
+  const { subscription, partition, entries, effects } = subscribed(0)
+  subscription.dispatch(1_000, effects)
+  subscription.release(entries[0]!)
+  const before = partition.changes
+  subscription.giveUp(entries[0]!, new Error('too large'), 1_000, effects)
+  expect(partition.changes).toBeGreaterThan(before)
+})

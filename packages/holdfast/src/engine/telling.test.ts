@@ -1,9 +1,12 @@
 /** What a member tells about itself: whoever reads its log at night finds each turn of events, where it happened, and why. */
 import { describe, expect, test } from 'vitest'
+import { NonRetriableError } from '../model/errors.ts'
 import { kafkaErrors } from '../model/kafka-errors.ts'
 import { startAt } from '../model/next-offset.ts'
+import type { SubscriptionSettings } from '../model/settings.ts'
 import { admitted, beat, failFetch, lose, orders0, relocated } from './engine-parts.fixture.ts'
 import { chunkOf, MemberRig, noMarks, offsets } from './member-rig.fixture.ts'
+import { RetryRig, twoDelays } from './retry-rig.fixture.ts'
 
 const group = 'billing'
 const at = orders0
@@ -243,4 +246,75 @@ test('a fetch without an answer is told', () => {
   const rig = working()
   failFetch(rig)
   expect(rig.names()).toContain('fetch.failed')
+})
+
+describe('commits', () => {
+  /** Two partitions with a record done in each, and their commit in flight. */
+  function committing(): MemberRig {
+    const rig = new MemberRig().assign(2)
+    for (const partition of [0, 1]) {
+      rig.deliver(chunkOf(offsets(0)), partition)
+      rig.end(0)
+    }
+    rig.take()
+    rig.advance(1_000)
+    return rig
+  }
+
+  test('one that is sent, with the number of its partitions', () => {
+    expect(told(committing(), 'commit.sent')).toEqual([{ group, partitions: 2 }])
+  })
+
+  test('one that is acknowledged, with how many partitions and how long it took', () => {
+    const rig = committing()
+    rig.nowMs += 40
+    rig.answerCommit()
+    expect(told(rig, 'commit.acknowledged')).toEqual([{ group, partitions: 2, durationMs: 40 }])
+  })
+
+  test('one that failed, with why and when it is repeated', () => {
+    const rig = committing()
+    rig.answerCommit(kafkaErrors.COORDINATOR_LOAD_IN_PROGRESS)
+    const reason = 'COORDINATOR_LOAD_IN_PROGRESS'
+    expect(told(rig, 'commit.failed')).toEqual([{ group, reason, retryInMs: 75 }])
+  })
+
+  test('one whose refusal says nothing about the coordinator leaves that where it is', () => {
+    const rig = committing()
+    rig.take()
+    rig.answerCommit(kafkaErrors.OFFSET_METADATA_TOO_LARGE)
+    expect(rig.names()).toEqual(['commit.failed'])
+  })
+})
+
+describe('what follows a failed attempt', () => {
+  /** The waits that were told with the failure of offset 0; null where none is planned. */
+  function waits(subscription: Partial<SubscriptionSettings>, error: Error = new Error('failed')): unknown[] {
+    const rig = new RetryRig(subscription).own([at])
+    rig.bring(at, offsets(0))
+    rig.take()
+    rig.end(0, 'failed', error)
+    return rig.take().flatMap(({ verb, given }) => (verb === 'attemptFailed' ? [given[2]] : []))
+  }
+
+  test('a wait in place, with its length', () => {
+    expect(waits({ inPlaceDelaysMs: [100] })).toEqual([50])
+  })
+
+  test('a delay topic, with the wait there', () => {
+    expect(waits(twoDelays)).toEqual([30_000])
+  })
+
+  test('the dead letters, where nothing is waited for', () => {
+    expect(waits(twoDelays, new NonRetriableError('never'))).toEqual([null])
+  })
+
+  test('nothing, where there is nowhere to go; and that the record blocks its partition', () => {
+    const error = new NonRetriableError('never')
+    expect(waits({ inPlaceDelaysMs: [100] }, error)).toEqual([null])
+    const rig = working()
+    rig.end(0, 'failed', error)
+    const blocked = rig.take().flatMap(({ verb, given }) => (verb === 'blocked' ? [[given[0].offset, given[1]]] : []))
+    expect(blocked).toEqual([[0, error]])
+  })
 })
