@@ -1,9 +1,8 @@
 /** Mutation testing: the engine with one small defect at a time, thousands of times, against its own unit and property tests.
  *
- *    npm run -s mutation -- [--only NAME,NAME] [--workers N] [--again] [--json]
+ *    npm run -s mutation -- [--only NAME,NAME] [--workers N] [--json]
  *
- *  --only takes areas (`areas.ts`) and files of the engine. --again repeats only what a change of code or tests since the
- *  last run may have changed. Progress and survivors go to stderr; with --json the last line of stdout is
+ *  --only takes areas (`areas.ts`) and files of the engine. Progress and survivors go to stderr; with --json the last line of stdout is
  *  `{ mutants, killed, timedOut, survived, score, areas, files, unlisted, killedSince, vanished, seconds }`: scores in per
  *  cent, in all, by area and by file; survivors without a reason in `survivors.json`; reasons of mutants that are killed or
  *  gone. Exit code 0: each area reaches its score and the reasons fit; 1: not; 2: wrong call. */
@@ -14,36 +13,35 @@ import { Command, InvalidArgumentError } from 'commander'
 import { copySources } from '../copies.ts'
 import { filesNamed } from './areas.ts'
 import { areasBelow, compare, type KnownSurvivor, scoresOf } from './score.ts'
-import { type Mutant, runStryker } from './stryker-run.ts'
+import type { Mutant } from './mutants.ts'
+import { tryMutants } from './trials.ts'
 
 type Options = {
   readonly only: readonly string[]
   readonly workers: number
-  readonly again?: true
   readonly json?: true
 }
 
+const progressEveryMs = 5_000
 const root = join(import.meta.dirname, '../..')
 const exists = (path: string): boolean => existsSync(join(root, path))
 
 const program = new Command('mutation')
   .option('--only <names>', 'only these areas or files', (text: string) => text.split(','), [])
   .option('--workers <count>', 'processes that run tests at once', parseCount, 2)
-  .option('--again', 'repeat only what has changed since the last run')
   .option('--json', 'print the figures as one line')
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
   .parse()
 
 process.exitCode = await run(program.opts<Options>())
 
-async function run({ only, workers, again, json }: Options): Promise<number> {
+async function run({ only, workers, json }: Options): Promise<number> {
   const files = filesAsked(only)
   const startedAt = performance.now()
   const known = JSON.parse(await readFile(join(import.meta.dirname, 'survivors.json'), 'utf8')) as KnownSurvivor[]
   const copy = await copySources()
   try {
-    const memory = again ? join(root, '.cache/mutation.json') : undefined
-    const mutants = await runStryker({ copy, files, workers, memory, onLine: (line) => console.error(line) })
+    const mutants = await tryMutants({ copy, files, workers, onProgress: progress() })
     const scores = scoresOf(mutants)
     const { unlisted, killedSince, vanished } = compare(mutants, known)
     for (const mutant of unlisted) console.error(told(mutant))
@@ -56,6 +54,18 @@ async function run({ only, workers, again, json }: Options): Promise<number> {
     return fits && areasBelow(scores).length === 0 ? 0 : 1
   } finally {
     await copy.remove()
+  }
+}
+
+/** Tells how far it has come, now and then. */
+function progress(): (tried: number, all: number) => void {
+  let toldAt = 0
+  let told = 0
+  return (tried, all) => {
+    if (tried === told || performance.now() < toldAt + progressEveryMs) return
+    toldAt = performance.now()
+    told = tried
+    console.error(`${tried} of ${all} mutants tried`)
   }
 }
 

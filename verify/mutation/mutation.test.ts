@@ -4,9 +4,9 @@ import { writeFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import { copySources } from '../copies.ts'
 import { engineFolder } from './areas.ts'
-import { runStryker } from './stryker-run.ts'
+import { tryMutants } from './trials.ts'
 
-/** One start of Stryker on a machine that is busy. */
+/** All tests of the engine run once, on a machine that is busy. */
 const timeoutMs = 300_000
 
 const code = `export function limited(count: number, most: number): number {
@@ -32,7 +32,7 @@ test(
       await writeFile(join(folder, engineFolder, 'limited.test.ts'), itsTest)
     })
     try {
-      const mutants = await runStryker({ copy, files: [file], workers: 1 })
+      const mutants = await tryMutants({ copy, files: [file], workers: 1 })
       const of = (fate: string): string[] =>
         mutants.filter((each) => each.fate === fate).map(({ line, was, becomes }) => `${line}: ${was} → ${becomes}`)
       expect(of('killed')).toEqual(

@@ -2,10 +2,18 @@
 import { expect, test } from 'vitest'
 import { areas, filesNamed } from './areas.ts'
 import { areasBelow, compare, scoresOf } from './score.ts'
-import type { Mutant } from './stryker-run.ts'
+import type { Mutant } from './mutants.ts'
 
 function mutant(file: string, fate: Mutant['fate'], becomes = 'true'): Mutant {
-  return { file: `packages/holdfast/src/engine/${file}`, line: 1, code: 'if (a < b)', was: 'a < b', becomes, fate }
+  return {
+    file: `packages/holdfast/src/engine/${file}`,
+    id: '0',
+    line: 1,
+    code: 'if (a < b)',
+    was: 'a < b',
+    becomes,
+    fate,
+  }
 }
 
 const row = { file: 'ledger.ts', code: 'if (a < b)', was: 'a < b', becomes: 'true', reason: 'nothing changes' }

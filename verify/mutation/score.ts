@@ -2,7 +2,7 @@
  *  those that are known to survive. Pure. */
 import { basename } from 'node:path'
 import { areas, scoreMin } from './areas.ts'
-import type { Mutant } from './stryker-run.ts'
+import type { Mutant } from './mutants.ts'
 
 /** A mutant that may survive. It is known by its text, so that it is found again when lines move; where the same line occurs
  *  twice in a file, all of them are meant. */
