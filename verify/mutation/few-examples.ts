@@ -6,7 +6,8 @@ import { createRequire } from 'node:module'
 type FastCheck = typeof import('fast-check')
 type Parameters = { readonly numRuns?: number }
 
-const examplesMax = 50
+/** `--examples` says another number. */
+const examplesMax = Number(process.env['MUTATION_EXAMPLES'] ?? 10)
 
 // By way of `require`, because whoever imports it gets this file.
 const fc = createRequire(import.meta.url)('fast-check') as FastCheck

@@ -1,8 +1,9 @@
 /** Mutation testing: the engine with one small defect at a time, thousands of times, against its own unit and property tests.
  *
- *    npm run -s mutation -- [--only NAME,NAME] [--workers N] [--json]
+ *    npm run -s mutation -- [--only NAME,NAME] [--workers N] [--examples N] [--json]
  *
- *  --only takes areas (`areas.ts`) and files of the engine. Progress and survivors go to stderr; with --json the last line of stdout is
+ *  --only takes areas (`areas.ts`) and files of the engine; --examples is how many examples a property draws
+ *  for each mutant, at most. Progress and survivors go to stderr; with --json the last line of stdout is
  *  `{ mutants, killed, timedOut, survived, score, areas, files, unlisted, killedSince, vanished, seconds }`: scores in per
  *  cent, in all, by area and by file; survivors without a reason in `survivors.json`; reasons of mutants that are killed or
  *  gone. Exit code 0: each area reaches its score and the reasons fit; 1: not; 2: wrong call. */
@@ -19,6 +20,7 @@ import { tryMutants } from './trials.ts'
 type Options = {
   readonly only: readonly string[]
   readonly workers: number
+  readonly examples?: number
   readonly json?: true
 }
 
@@ -29,19 +31,20 @@ const exists = (path: string): boolean => existsSync(join(root, path))
 const program = new Command('mutation')
   .option('--only <names>', 'only these areas or files', (text: string) => text.split(','), [])
   .option('--workers <count>', 'processes that run tests at once', parseCount, 2)
+  .option('--examples <count>', 'examples that a property draws for each mutant', parseCount)
   .option('--json', 'print the figures as one line')
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
   .parse()
 
 process.exitCode = await run(program.opts<Options>())
 
-async function run({ only, workers, json }: Options): Promise<number> {
+async function run({ only, workers, examples, json }: Options): Promise<number> {
   const files = filesAsked(only)
   const startedAt = performance.now()
   const known = JSON.parse(await readFile(join(import.meta.dirname, 'survivors.json'), 'utf8')) as KnownSurvivor[]
   const copy = await copySources()
   try {
-    const mutants = await tryMutants({ copy, files, workers, onProgress: progress() })
+    const mutants = await tryMutants({ copy, files, workers, examples, onProgress: progress() })
     const scores = scoresOf(mutants)
     const { unlisted, killedSince, vanished } = compare(mutants, known)
     for (const mutant of unlisted) console.error(told(mutant))

@@ -98,6 +98,7 @@ class TrialRunner extends TestRunner {
       else note({ id, fate: atLoad[id] === undefined ? 'survived' : 'onlyAtLoad' })
     }
     // Whatever a mutant broke for good would have killed those after it.
+    note({ begun: null, patienceMs: patienceFor(trials.reduce((sum, { ms }) => sum + ms, 0)) })
     for (const { name, test } of trials) if (!(await passes(test))) note({ problem: `after the mutants: ${name}` })
     note({ end: true })
   }

@@ -16,10 +16,10 @@ export type TrialOrder = {
   readonly notesFile: string
 }
 
-/** What it tells, line by line. Whoever says nothing for longer than its patience
+/** What it tells, line by line. After the last mutant it begins `null`: every test once more, without any. Whoever says nothing for longer than its patience
  *  hangs. `onlyAtLoad`: no test reaches the mutant after the modules are loaded. */
 export type TrialNote =
-  | { readonly begun: string; readonly patienceMs: number }
+  | { readonly begun: string | null; readonly patienceMs: number }
   | { readonly id: string; readonly fate: Fate | 'onlyAtLoad' }
   | { readonly problem: string }
   | { readonly end: true }
@@ -30,6 +30,8 @@ export type TrialsAsked = {
   readonly files: readonly string[]
   /** Processes that try mutants at once. */
   readonly workers: number
+  /** How many examples a property draws, at most. */
+  readonly examples?: number | undefined
   readonly onProgress?: ((tried: number, all: number) => void) | undefined
 }
 
@@ -43,21 +45,28 @@ const startPatienceMs = 180_000
 const lookEveryMs = 500
 
 /** Rejects if a test fails without any mutant, or is left broken by one. */
-export async function tryMutants({ copy, files, workers, onProgress }: TrialsAsked): Promise<readonly Mutant[]> {
+export async function tryMutants({
+  copy,
+  files,
+  workers,
+  examples,
+  onProgress,
+}: TrialsAsked): Promise<readonly Mutant[]> {
   const { folder } = copy
   const planted = await plantMutants(folder, files)
   const names = await readdir(join(folder, engineFolder))
   const tests = names.filter((name) => name.endsWith('.test.ts') && !otherTests.test(name))
   await writeFile(join(folder, everyTest), tests.map((name) => `import './${name}'\n`).join(''))
 
+  const env = { ...outsideOfVitest, MUTATION_EXAMPLES: examples === undefined ? undefined : String(examples) }
   const fates = new Map<string, Fate>()
   const tell = (): void => onProgress?.(fates.size, planted.length)
   await Promise.all(
     Array.from({ length: workers }, async (_, worker) => {
       const share = planted.filter((_mutant, at) => at % workers === worker)
-      const atLoad = await tryShare(folder, worker, share, fates, tell)
+      const atLoad = await tryShare({ folder, env, worker }, share, fates, tell)
       for (const { id } of atLoad) {
-        fates.set(id, await tryAtLoad(folder, id))
+        fates.set(id, await tryAtLoad({ folder, env, worker }, id))
         tell()
       }
     }),
@@ -65,10 +74,16 @@ export async function tryMutants({ copy, files, workers, onProgress }: TrialsAsk
   return planted.map((mutant) => ({ ...mutant, fate: fates.get(mutant.id) ?? 'survived' }))
 }
 
+/** Where a process works. */
+type Place = {
+  readonly folder: string
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly worker: number
+}
+
 /** Returns the mutants that need a process of their own. */
 async function tryShare(
-  folder: string,
-  worker: number,
+  { folder, env, worker }: Place,
   share: readonly PlantedMutant[],
   fates: Map<string, Fate>,
   tell: () => void,
@@ -83,7 +98,7 @@ async function tryShare(
     if (left.length === 0) break
     await writeFile(order.mutantsFile, JSON.stringify(left.map(({ id }) => id)))
     await rm(order.notesFile, { force: true })
-    const hasEnded = await live(folder, order, (notes) => {
+    const hasEnded = await live({ folder, env, worker }, order, (notes) => {
       for (const each of notes) {
         if (!('id' in each)) continue
         if (each.fate === 'onlyAtLoad') atLoad.add(each.id)
@@ -93,15 +108,19 @@ async function tryShare(
     })
     if (hasEnded) break
     const begun = (await notesOf(order)).findLast((each) => 'begun' in each)
-    if (begun === undefined) throw new Error('the tests hang without any mutant')
+    if (begun === undefined || begun.begun === null) throw new Error('the tests hang without any mutant')
     fates.set(begun.begun, 'timedOut')
   }
   return share.filter(({ id }) => atLoad.has(id))
 }
 
 /** One process, to its end or until it hangs: then false. */
-async function live(folder: string, order: TrialOrder, told: (notes: readonly TrialNote[]) => void): Promise<boolean> {
-  const env = { MUTATION_ORDER: JSON.stringify(order), ...outsideOfVitest }
+async function live(
+  { folder, env: given }: Place,
+  order: TrialOrder,
+  told: (notes: readonly TrialNote[]) => void,
+): Promise<boolean> {
+  const env = { MUTATION_ORDER: JSON.stringify(order), ...given }
   const running = await startProcess({ name: 'vitest', args: vitestArgs(), cwd: folder, env })
   const startedAt = Date.now()
   let hasExited = false
@@ -135,8 +154,8 @@ async function notesOf({ notesFile }: TrialOrder): Promise<readonly TrialNote[]>
   return lines.flatMap((line) => (line === '' ? [] : [JSON.parse(line) as TrialNote]))
 }
 
-async function tryAtLoad(folder: string, id: string): Promise<Fate> {
-  const env = { __STRYKER_ACTIVE_MUTANT__: id, ...outsideOfVitest }
+async function tryAtLoad({ folder, env: given }: Place, id: string): Promise<Fate> {
+  const env = { __STRYKER_ACTIVE_MUTANT__: id, ...given }
   try {
     const { code } = await runProcess({
       name: 'vitest',
