@@ -1,4 +1,5 @@
-/** Keeps a total per customer in the database. Right or wrong, depending on what `count` does with an order that comes twice. */
+/** Keeps a total per customer in the database. Right or wrong, depending on what `count` does with an order that
+ *  comes twice. */
 import { createHoldfast, type Holdfast, type TestKafka } from 'holdfast'
 import { type Order, orders } from './database.ts'
 

@@ -1,5 +1,5 @@
-/** The stories in `docs/testing-your-handlers.md` are what `expectDelivery` says. Times, seeds and tries are left out: they are other
- *  ones whenever the engine draws anew. */
+/** The stories in `docs/testing-your-handlers.md` are what `expectDelivery` says. Times, seeds and tries are left
+ *  out: they are other ones whenever the engine draws anew. */
 
 import { DeliveryError, expectDelivery } from 'holdfast/testing'
 import { readFile } from 'node:fs/promises'

@@ -1,4 +1,5 @@
-/** `expectDelivery` as its users meet it: what it lets pass, what it refuses, and what it says about a handler that is wrong. */
+/** `expectDelivery` as its users meet it: what it lets pass, what it refuses, and what it says about a handler that
+ *  is wrong. */
 
 import { createHoldfast, type Holdfast, NonRetriableError, text, topic } from 'holdfast'
 import { DeliveryError, type DeliveryOptions, type DeliveryStage, expectDelivery } from 'holdfast/testing'
@@ -135,7 +136,7 @@ describe('a handler that is wrong is told on', () => {
     const { guarantee, message, story } = await failureOf((stage) => consuming(stage, refuses), { check: undefined })
 
     expect(guarantee).toBe('no dead letters')
-    expect(message).toContain('died after 1 attempts, the last of which was left alone: no such customer')
+    expect(message).toContain('died after 1 attempts, the last one left alone: no such customer')
     expect(story).toMatch(
       /key k1 failed: NonRetriableError: no such customer\n.*is orders \d\/\d after 1 attempts, a dead/,
     )
@@ -198,9 +199,7 @@ describe('what makes no sense is refused', () => {
   test('an app that reads nothing from its Kafka', async () => {
     const build = () => createHoldfast({ kafka: 'localhost:1', group: 'billing', log: false, startTimeout: '100ms' })
 
-    await expect(expectDelivery(build, { ...marking, limit: '1m' })).rejects.toThrow(
-      'got one that consumes nothing there',
-    )
+    await expect(expectDelivery(build, { ...marking, limit: '1m' })).rejects.toThrow('got one that reads nothing there')
   })
 
   test('faults of a downstream that no call goes through', async () => {

@@ -1,5 +1,5 @@
-/** Writes down what the broker applies during a run: records that are stored, commits, and who asks for them. What a stored record
- *  holds is read when the run is over, each log once. */
+/** Writes down what the broker applies during a run: records that are stored, commits, and who asks for them. What a
+ *  stored record holds is read when the run is over, each log once. */
 
 import type { BrokerCore, StoredRecord } from '@holdfast/broker'
 import { readHandedOff } from '../../model/handed-off.ts'

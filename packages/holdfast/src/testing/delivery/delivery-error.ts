@@ -32,7 +32,7 @@ export class DeliveryError extends HoldfastError {
         remedy:
           guarantee === 'your check'
             ? 'Make the handler bear what the story shows: it may run again, and what only its memory holds is lost.'
-            : 'Look for what the story shows in your handlers; if it is not there, it is a bug of Holdfast: report the story.',
+            : 'Look in your handlers for what the story shows; if it is not there, it is a bug of Holdfast.',
       },
     )
     this.guarantee = guarantee

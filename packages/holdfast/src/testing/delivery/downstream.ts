@@ -1,6 +1,6 @@
-/** The way from a handler to whatever it calls, with what can happen on it: the call takes its time, fails before it took
- *  effect, fails after it did, or does not settle for long. What fails is drawn for each call by its own name, so that one call
- *  that is spared changes no other.
+/** The way from a handler to whatever it calls, with what can happen on it: the call takes its time, fails before it
+ *  took effect, fails after it did, or does not settle for long. What fails is drawn for each call by its own name, so
+ *  that one call that is spared changes no other.
  *
  *  The last attempt of a record is never disturbed: a record that dies has a handler that fails by itself. */
 

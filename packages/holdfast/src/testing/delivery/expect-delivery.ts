@@ -1,5 +1,6 @@
-/** `expectDelivery`: the user's own handlers under seeded faults, in virtual time. Many runs, each drawn from its own seed; the first
- *  that breaks a guarantee or the user's check is made as short as it can be and told as a story. */
+/** `expectDelivery`: the user's own handlers under seeded faults, in virtual time. Many runs, each drawn from its
+ *  own seed; the first that breaks a guarantee or the user's check is made as short as it can be and told as a
+ *  story. */
 
 import type { Holdfast } from '../../index.ts'
 import { describeThrown, SettingsError } from '../../model/errors.ts'
@@ -30,14 +31,15 @@ type Failed<In, D> = Broken & { readonly run: DeliveryRun<In, D> }
 const shrinkTriesMax = { ends: 150, isStuck: 50 }
 const reasonCharactersMax = 600
 
-/** Runs an app under faults, again and again, and holds each run against what Holdfast promises (at least once, order, no early
- *  retry, contiguous commits, bounded duplicates) and against `check`. Nothing waits for real time.
+/** Runs an app under faults, again and again, and holds each run against what Holdfast promises (at least once, order,
+ *  no early retry, contiguous commits, bounded duplicates) and against `check`. Nothing waits for real time.
  *
- *  `app` builds one app for the Kafka that it is given, and does not start it. It is called for each machine of each run, so what
- *  it makes is what a process has in its memory: a crash loses it. What must survive comes from `downstream`.
+ *  `app` builds one app for the Kafka that it is given, and does not start it. It is called for each machine of each
+ *  run, so what it makes is what a process has in its memory: a crash loses it. What must survive comes from
+ *  `downstream`.
  *
- *  Rejects with a DeliveryError that tells the shortest failing story found, with a SettingsError for options that make no sense,
- *  and with whatever the app's own settings are refused with. */
+ *  Rejects with a DeliveryError that tells the shortest failing story found, with a SettingsError for options that
+ *  make no sense, and with whatever the app's own settings are refused with. */
 export async function expectDelivery<In, Out, D = undefined>(
   app: (stage: DeliveryStage<D>) => Holdfast | Promise<Holdfast>,
   options: DeliveryOptions<In, Out, D>,
@@ -137,11 +139,12 @@ async function errorOf<In, Out, D>(
     triesMax: again === null ? 0 : shrinkTriesMax[failed.guarantee === 'everything ends' ? 'isStuck' : 'ends'],
   })
   const { guarantee, what, cause, run } = shrunk.result
-  const size = `${shrunk.plan.sendings.length} of ${plan.sendings.length} messages, ${shrunk.plan.incidents.length} of ${plan.incidents.length} incidents`
+  const messages = `${shrunk.plan.sendings.length} of ${plan.sendings.length} messages`
+  const incidents = `${shrunk.plan.incidents.length} of ${plan.incidents.length} incidents`
   const found =
     again === null
       ? 'The same seed did not fail again: your code draws by chance, or waits for something that is not virtual.'
-      : `The shortest story found: ${size}, after ${shrunk.tried} tries to make it shorter.`
+      : `The shortest story found: ${messages}, ${incidents}, after ${shrunk.tried} tries to make it shorter.`
   return new DeliveryError({ guarantee, what, cause, seed: plan.seed, story: storyOf(run.events), found })
 }
 
@@ -168,7 +171,7 @@ function nothingIsRead(topic: string): SettingsError {
   return new SettingsError([
     {
       option: 'expectDelivery(app, …)',
-      problem: `expected an app that consumes ${topic} from the Kafka it was given, got one that consumes nothing there`,
+      problem: `expected an app that consumes ${topic} from the Kafka it was given, got one that reads nothing there`,
       remedy: 'Pass the kafka of the stage to createHoldfast, and call consume before you return the app.',
     },
   ])

@@ -1,6 +1,6 @@
-/** The records of a run, as the topic's own codec, key and partitioner make them. They are sent once, to a broker that exists for
- *  nothing else, and what lies in its log is what every run appends: a record keeps its bytes and its partition, however many of
- *  the others are left out. */
+/** The records of a run, as the topic's own codec, key and partitioner make them. They are sent once, to a broker
+ *  that exists for nothing else, and what lies in its log is what every run appends: a record keeps its bytes and
+ *  its partition, however many of the others are left out. */
 
 import { createHoldfast, type Outgoing, type Topic } from '../../index.ts'
 import { testKit } from '../test-kit.ts'

@@ -132,7 +132,7 @@ test('no dead letters: a record that dies is told with its last reason, and is n
   const dead = stored(0, 0, { topic: deadLetters, attempts: 4, dueMs: null, reason: 'the total is negative' })
 
   expect(broken([appended(0), began(1, 0), ended(1, 0, { result: 'failed' }), dead, committed(1), drained])).toEqual({
-    'no dead letters': ['orders 0/0 died after 4 attempts, the last of which was left alone: the total is negative'],
+    'no dead letters': ['orders 0/0 died after 4 attempts, the last one left alone: the total is negative'],
   })
 })
 

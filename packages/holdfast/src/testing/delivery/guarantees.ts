@@ -1,5 +1,6 @@
-/** What must be true of every run, whatever the handlers do: Holdfast's own promises, judged from outside by handler calls, the
- *  broker's logs and its commits, never by what the engine believes. One sentence for each way in which a run broke them. */
+/** What must be true of every run, whatever the handlers do: Holdfast's own promises, judged from outside by handler
+ *  calls, the broker's logs and its commits, never by what the engine believes. One sentence for each way in which
+ *  a run broke them. */
 
 import type { Order } from '../../model/settings.ts'
 import { addressOf, type At, type DeliveryEvent, type Place, placeName } from './log.ts'
@@ -139,7 +140,7 @@ export const noDeadLetters: Guarantee = {
     events.flatMap((event) =>
       event.kind === 'appended' && event.copy !== null && event.copy.dueMs === null
         ? [
-            `${addressOf(event.copy.source)} died after ${event.copy.attempts} attempts, the last of which was left alone: ` +
+            `${addressOf(event.copy.source)} died after ${event.copy.attempts} attempts, the last one left alone: ` +
               (event.copy.reason ?? 'nobody knows why'),
           ]
         : [],
@@ -288,8 +289,8 @@ const contiguousCommits: Guarantee = {
   },
 }
 
-/** G6: every repetition has a reason, so there are at most as many as were open or uncommitted when a machine crashed or a
- *  partition moved. */
+/** G6: every repetition has a reason, so there are at most as many as were open or uncommitted when a machine
+ *  crashed or a partition moved. */
 const boundedDuplicates: Guarantee = {
   name: 'bounded duplicates',
   broken: (history) => [...repeatedByItsOwner(history), ...repeatedAfterCommit(history)],

@@ -1,6 +1,7 @@
-/** What one run of `expectDelivery` leaves behind: everything that an observer outside Holdfast could see, in order. The
- *  guarantees are judged by it, and people read it as a story. Of Holdfast's own events it keeps when a retry was announced, because nobody else
- *  can say when it is due, and when a partition left or a record was handed off, which Holdfast must live up to. */
+/** What one run of `expectDelivery` leaves behind: everything that an observer outside Holdfast could see, in order.
+ *  The guarantees are judged by it, and people read it as a story. Of Holdfast's own events it keeps when a retry
+ *  was announced, because nobody else can say when it is due, and when a partition left or a record was handed off,
+ *  which Holdfast must live up to. */
 
 export type Place = { readonly topic: string; readonly partition: number }
 export type At = Place & { readonly offset: number }

@@ -28,19 +28,20 @@ export type DeliveryOptions<In, Out, D> = {
   readonly topics?: Readonly<Record<string, TopicSpec>> | undefined
   /** Makes what survives a crash, anew for each run: your database, the service that you call. @default nothing */
   readonly downstream?: (() => D) | undefined
-  /** Called at the end of each run, when everything is committed and stopped. Throws if something is not as it must be. */
+  /** Called at the end of each run, when everything is committed and stopped. Throws if something is not as it must
+   *  be. */
   readonly check?: ((outcome: DeliveryOutcome<In, D>) => void | Promise<void>) | undefined
   /** What goes wrong. @default all of them */
   readonly faults?: readonly DeliveryFault[] | undefined
-  /** May messages become dead letters? No attempt that could be a message's last is disturbed, so one that dies has a handler
-   *  that fails by itself. @default 'refused' */
+  /** May messages become dead letters? No attempt that could be a message's last is disturbed, so one that dies has
+   *  a handler that fails by itself. @default 'refused' */
   readonly deadLetters?: 'refused' | 'allowed' | undefined
   /** How many runs, each with faults of its own. 1 to 1,000,000. @default 50 */
   readonly runs?: number | undefined
   /** Of the first run; each further one has the next. A whole number from 0 up. @default 1 */
   readonly seed?: number | undefined
-  /** Virtual time after which a run that is not over counts as stuck; 5 s for each message and four times all waits of the
-   *  retry policy are added. @default '15m' */
+  /** Virtual time after which a run that is not over counts as stuck; 5 s for each message and four times all waits
+   *  of the retry policy are added. @default '15m' */
   readonly limit?: Duration | undefined
 }
 

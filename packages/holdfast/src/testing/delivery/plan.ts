@@ -1,13 +1,15 @@
-/** What one run will be like: everything that is drawn before it begins, as plain values. The same seed gives the same plan.
- *  Which of the calls of the downstream fail is drawn when they are made, and can be taken back here one by one. */
+/** What one run will be like: everything that is drawn before it begins, as plain values. The same seed gives the
+ *  same plan. Which of the calls of the downstream fail is drawn when they are made, and can be taken back here one
+ *  by one. */
 
 import { type NetworkConditions, perfectNetwork } from '../simulated-network.ts'
 import { SeededRandom } from '../seeded-random.ts'
 import { withoutSome } from './shrink.ts'
 
-/** `crash` a machine vanishes without a word and another takes its place · `rebalance` a second machine joins the group for a
- *  while · `failingDownstream` a call made through `faulty` rejects, before or after it took effect · `hangingDownstream` it
- *  does not settle for a minute, or until its attempt is aborted · `network` connections to the brokers break and stall. */
+/** `crash` a machine vanishes without a word and another takes its place · `rebalance` a second machine joins the
+ *  group for a while · `failingDownstream` a call made through `faulty` rejects, before or after it took effect ·
+ *  `hangingDownstream` it does not settle for a minute, or until its attempt is aborted · `network` connections to
+ *  the brokers break and stall. */
 export const deliveryFaults = ['crash', 'rebalance', 'failingDownstream', 'hangingDownstream', 'network'] as const
 
 export type DeliveryFault = (typeof deliveryFaults)[number]
@@ -15,8 +17,8 @@ export type DeliveryFault = (typeof deliveryFaults)[number]
 /** Something that befalls a machine. */
 export type Incident = {
   readonly kind: 'crash' | 'rebalance'
-  /** It befalls when so many things have happened with this message, the begin and end of its handler and each call of the
-   *  downstream being one: something is going on then. */
+  /** It befalls when so many things have happened with this message, the begin and end of its handler and each call
+   *  of the downstream being one: something is going on then. */
   readonly index: number
   readonly moment: number
   /** It comes so long after that moment. */

@@ -1,5 +1,6 @@
-/** One run: a cluster, records that come, machines that start, crash, join, leave and stop as the plan says, until everything is
- *  committed. It conducts and writes down; what must be true of it is in `guarantees.ts` and in the user's own check. */
+/** One run: a cluster, records that come, machines that start, crash, join, leave and stop as the plan says, until
+ *  everything is committed. It conducts and writes down; what must be true of it is in `guarantees.ts` and in the
+ *  user's own check. */
 
 import { BrokerCore, type TopicSpec } from '@holdfast/broker'
 import type { Holdfast, Outgoing } from '../../index.ts'
@@ -24,8 +25,8 @@ export type DeliveryScene<In, D> = {
   readonly feed: readonly FedRecord<In>[]
   /** All that exist from the start. */
   readonly topics: Readonly<Record<string, TopicSpec>>
-  /** How long everything may take once the last record was sent or the last fault befell, besides what its messages and the
-   *  waits of its policy need. */
+  /** How long everything may take once the last record was sent or the last fault befell, besides what its messages
+   *  and the waits of its policy need. */
   readonly limitMs: number
   /** What a handler returns for a record that its filter leaves out. */
   readonly filtered: symbol
@@ -167,8 +168,7 @@ class Conductor<In, D> {
 
   #giveUp(limitMs: number): void {
     const reasons = this.#running.flatMap((app) => (app.explain() === '' ? [] : [`${app.name}: ${app.explain()}`]))
-    const hint = 'If it waits for the real world, give it pass() or faulty() to wait for instead.'
-    const why = reasons.length === 0 ? '' : `; ${reasons.join('; ')}. ${hint}`
+    const why = reasons.length === 0 ? '' : `; ${reasons.join('; ')}`
     this.#hopeless ??= { reason: `not everything is committed after ${formatDuration(limitMs)} of calm${why}` }
   }
 
@@ -271,7 +271,8 @@ class Conductor<In, D> {
     return record
   }
 
-  /** Also what waits in delay topics. Asked after every timer, so it looks again only if something was committed or stored. */
+  /** Also what waits in delay topics. Asked after every timer, so it looks again only if something was committed or
+   *  stored. */
   #isDrained(): boolean {
     if (this.#unsent > 0 || this.#readings.size === 0 || !this.#diary.hasMoved()) return false
     const topics = new Map(this.#core.topics().map((topic) => [topic.name, topic]))

@@ -1,11 +1,11 @@
-/** Makes what failed smaller for as long as the smaller one fails too. It knows neither what it shrinks nor why it fails; the
- *  order in which simpler ones are offered decides how soon it ends. */
+/** Makes what failed smaller for as long as the smaller one fails too. It knows neither what it shrinks nor why it
+ *  fails; the order in which simpler ones are offered decides how soon it ends. */
 
 export type Shrunk<P, R> = { readonly plan: P; readonly result: R; readonly tried: number }
 
 export type ShrinkOptions<P, R> = {
-  /** Ways to make a plan simpler, the boldest first; each gives simpler plans, the boldest first. What the result of a plan was
-   *  may say what is worth leaving out. */
+  /** Ways to make a plan simpler, the boldest first; each gives simpler plans, the boldest first. What the result of
+   *  a plan was may say what is worth leaving out. */
   readonly passes: readonly ((plan: P, result: R) => Iterable<P>)[]
   /** Tries one; null if it does not fail in the same way. */
   readonly fails: (plan: P) => Promise<R | null>
@@ -13,8 +13,8 @@ export type ShrinkOptions<P, R> = {
   readonly triesMax: number
 }
 
-/** Goes one way for as long as it makes the failure smaller, then the next; ends when none does any more, or when the tries are
- *  used up. */
+/** Goes one way for as long as it makes the failure smaller, then the next; ends when none does any more, or when
+ *  the tries are used up. */
 export async function shrink<P, R>(plan: P, result: R, options: ShrinkOptions<P, R>): Promise<Shrunk<P, R>> {
   const { passes, fails, triesMax } = options
   let smallest = { plan, result }

@@ -1,5 +1,6 @@
-/** One machine of a run with the user's app on it. It writes down every handler call without the handlers noticing, and can vanish
- *  as a process does that is killed. Which machines there are, and what befalls them, is for the run to say. */
+/** One machine of a run with the user's app on it. It writes down every handler call without the handlers noticing,
+ *  and can vanish as a process does that is killed. Which machines there are, and what befalls them, is for the run
+ *  to say. */
 
 import type { Environment, Holdfast } from '../../index.ts'
 import { type Duration, parseDuration } from '../../model/duration.ts'
@@ -35,7 +36,8 @@ export type StagedAppParts<D> = {
   readonly onHopeless: (why: { readonly error: unknown } | { readonly reason: string }) => void
 }
 
-/** Mistakes of whoever wrote the app or its settings: no fault of ours leads to them, and no second start mends them. */
+/** Mistakes of whoever wrote the app or its settings: no fault of ours leads to them, and no second start mends
+ *  them. */
 const fatalCodes: readonly string[] = ['SETTINGS_INVALID', 'NOT_BUILT', 'TOPIC_MISSING', 'OWN_TOPIC_INVALID']
 const startRetryMs = 1_000
 
@@ -117,8 +119,10 @@ export class StagedApp<D> {
   /** Why it is not done, as far as it can be seen from outside; empty if nothing is wrong. */
   explain(): string {
     const open = this.#open.values().next().value
-    const waits = open === undefined ? [] : [`its handler of ${addressOf(open)} has not settled`]
-    return [...waits, ...(this.#app?.health().reasons ?? [])].join('; ')
+    const reasons = this.#app?.health().reasons ?? []
+    if (open === undefined) return reasons.join('; ')
+    const hint = 'if it waits for the real world, give it pass() or faulty() to wait for'
+    return [`its handler of ${addressOf(open)} has not settled (${hint})`, ...reasons].join('; ')
   }
 
   /** Names of its calls of the downstream that failed or hung. */

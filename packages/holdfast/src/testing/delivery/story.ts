@@ -1,8 +1,10 @@
-/** A log as people read it: one line for each event that matters to whoever wrote the handlers, in the words of their records. */
+/** A log as people read it: one line for each event that matters to whoever wrote the handlers, in the words of
+ *  their records. */
 
 import { addressOf, type CallEnd, type DeliveryEvent, placeName } from './log.ts'
 
-/** More than that nobody reads; what is left out is in the middle, because stories are told by how they begin and end. */
+/** More than that nobody reads; what is left out is in the middle, because stories are told by how they begin and
+ *  end. */
 const linesMax = 40
 
 const callEnds: Readonly<Record<CallEnd, string>> = {
