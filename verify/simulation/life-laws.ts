@@ -19,6 +19,11 @@ const noAttemptAfterStop: Law = {
         over.set(event.machine, event.kind)
       }
       if (event.kind === 'left') highest.delete(`${event.machine} ${placeNameOf(event)}`)
+      // What cannot be decoded begins and fails, and no handler sees it.
+      if (event.kind === 'retryAnnounced') {
+        const place = `${event.machine} ${placeNameOf(event)}`
+        highest.set(place, Math.max(highest.get(place) ?? -1, event.offset))
+      }
       if (event.kind !== 'began' && event.kind !== 'filtered') continue
       const end = over.get(event.machine)
       const place = `${event.machine} ${placeNameOf(event)}`

@@ -6,6 +6,7 @@ import { placeNameOf, type TraceEvent } from './trace.ts'
 /** Answers that end a membership: illegal generation, unknown member, fenced. */
 const fencing: ReadonlySet<number | string> = new Set([22, 25, 82, 110, 113])
 export const unknownMember = 25
+const illegalGeneration = 22
 
 export type Identity = { readonly memberId: string; readonly generation: number }
 
@@ -81,7 +82,9 @@ export class Standings {
     const sentAs = this.#sent.get(call)
     this.#sent.delete(call)
     if (sentAs === undefined) return
-    const isOutdated = api === 'Heartbeat' && call < standing.joinCall
+    // A commit of a generation that is about to end is made again in the next one (R2).
+    const isRepeated = api === 'OffsetCommit' && answer === illegalGeneration && !standing.isMember
+    const isOutdated = (api === 'Heartbeat' && call < standing.joinCall) || isRepeated
     const isCurrent = sentAs.memberId === standing.memberId && !isOutdated
     if (fencing.has(answer) && isCurrent && (api === 'JoinGroup' || sentAs.generation === standing.generation)) {
       standing.end()

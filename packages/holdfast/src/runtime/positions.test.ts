@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { type KafkaApi } from '../kafka/port.ts'
 import { type GroupSettings } from '../model/settings.ts'
 import { type Cluster } from './cluster.ts'
 import { NotNow, Positions } from './positions.ts'
@@ -20,10 +21,21 @@ function answers({ api }: ScriptedCall): Scripted {
   }
 }
 
-function positions(): { positions: Positions; port: ScriptedPort; clock: ManualClock } {
+function positions(): {
+  positions: Positions
+  port: ScriptedPort
+  clock: ManualClock
+  /** What had been asked when the metadata were. */
+  refreshes: readonly KafkaApi[][]
+} {
   const clock = new ManualClock()
   const port = new ScriptedPort(clock, answers)
+  const refreshes: KafkaApi[][] = []
   const cluster = {
+    refresh: () => {
+      refreshes.push(port.calls.map(({ api }) => api))
+      return Promise.resolve(true)
+    },
     topic: () => ({ topicId: 'an-id', partitions: [at] }),
     leaderOf: () => ({ nodeId: 1, leaderEpoch: 0, address: broker }),
     coordinatorOf: () => Promise.resolve(broker),
@@ -34,7 +46,7 @@ function positions(): { positions: Positions; port: ScriptedPort; clock: ManualC
     subscriptions: [{ topic: 'orders', from: 'earliest' }],
     fetch: { isolationLevel: 'readCommitted' },
   } as unknown as GroupSettings
-  return { positions: new Positions({ port, cluster, clock, settings }), port, clock }
+  return { positions: new Positions({ port, cluster, clock, settings }), port, clock, refreshes }
 }
 
 test('a start that nobody committed is committed before anything runs, as the member that was given the partition', async () => {
@@ -50,4 +62,14 @@ test('a member that joined anew while it looked for a start, or lost its lease, 
   const given = positions()
   await expect(given.positions.resolve(identity, [at], () => false)).rejects.toBeInstanceOf(NotNow)
   expect(given.port.of('OffsetCommit')).toEqual([])
+})
+
+test('a committed start is trusted only for the topic that there is now: the metadata are asked for again first', async () => {
+  const given = positions()
+  const partition = { partitionIndex: 0, committedOffset: 3, committedLeaderEpoch: -1, metadata: '', errorCode: 0 }
+  const topics = [{ name: 'orders', partitions: [partition] }]
+  given.port.answer = () => ({ groups: [{ groupId: 'billing', errorCode: 0, topics }] })
+  const starts = await given.positions.resolve(identity, [at], () => true)
+  expect(starts).toMatchObject([{ ...at, position: 3, committed: 3 }])
+  expect(given.refreshes).toEqual([['OffsetFetch']])
 })

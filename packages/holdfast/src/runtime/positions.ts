@@ -81,6 +81,9 @@ export class Positions {
     const committed = await this.#committed(partitions)
     const known = partitions.filter((at) => committed.has(partitionName(at)))
     const unknown = partitions.filter((at) => !committed.has(partitionName(at)))
+    // What is cached may be the id of a topic that was deleted meanwhile. Under that id nothing could be read, and it would
+    // look as if the topic that there is now had been made after the commit: it would be read from its start.
+    if (known.length > 0) await this.#cluster.refresh('committed positions are to be trusted')
     const [continued, begun] = await Promise.all([
       Promise.all(known.map((at) => this.#continue(at, committed.get(partitionName(at))))),
       this.#begin(unknown, committed, identity),
@@ -214,8 +217,6 @@ export class Positions {
     if (written === null) return noMarks
     if (typeof written === 'string') return ignored(written)
     if (written.committedOffset !== offset) return ignored('it was made for another offset')
-    // What is cached may be the id of a topic that was deleted meanwhile.
-    await this.#cluster.refresh('marks are to be trusted')
     if (this.#cluster.topic(at.topic)?.topicId !== written.topicId) return ignored('it was made for another topic')
     const end = written.leaderEpoch < 0 ? null : await this.#endOfEpoch(at, written.leaderEpoch)
     if (end === null || end <= written.highest) return ignored('the log was cut below what it speaks of')
