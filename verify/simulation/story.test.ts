@@ -41,6 +41,14 @@ test('machines are told, and the broken law stands behind what broke it', () => 
   expect(lines[mark - 1]).toContain('● committed 0/1000')
 })
 
+test('a law that names a machine and moments gets what the machine did then', () => {
+  const asks = { kind: 'commitAsked', machine: 'b', atMs: 2_000 } as const
+  const many = story(life('switchedOn'), ...Array.from({ length: 200 }, (_, offset) => appended(offset)), asks, asks)
+  const told = storyOf(many, [{ law, what: 'b asked for commits at 1500 ms and at 2000 ms' }]).split('\n')
+  expect(told.filter((line) => line.includes('asks to commit'))).toHaveLength(2)
+  expect(told.at(-1)).toContain('▲')
+})
+
 test('a short history is told whole', () => {
   const short = story(life('started'), appended(0), began(1, 0), ended(1, 0), committed(1))
   expect(storyOf(short, []).split('\n')).toHaveLength(short.length)

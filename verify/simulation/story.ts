@@ -16,7 +16,7 @@ const markSign = '  ▲'
 export function storyOf(events: readonly TraceEvent[], violations: readonly Violation[]): string {
   const topic = new Topic(events, violations)
   for (const view of views) {
-    const lines = linesOf(events, (event) => view(event, topic), violations)
+    const lines = linesOf(events, (event) => view(event, topic) || topic.isThen(event), violations)
     if (lines.length <= storyLinesMax) return lines.join('\n')
   }
   const lines = linesOf(events, (event) => narrowest(event, topic), violations)
@@ -29,6 +29,7 @@ class Topic {
   readonly addresses: ReadonlySet<string>
   /** Partitions in which these lie, as `address` without the offset. */
   readonly places: ReadonlySet<string>
+  readonly #moments: readonly { readonly atMs: number; readonly machine: string | undefined }[]
 
   constructor(events: readonly TraceEvent[], violations: readonly Violation[]) {
     const named = new Set(violations.flatMap(({ what }) => what.match(addressPattern) ?? []))
@@ -40,6 +41,17 @@ class Topic {
     }
     this.addresses = named
     this.places = new Set([...named].map((address) => placeOf(address)))
+    const machines = new Set(events.flatMap((event) => (event.kind === 'switchedOn' ? [event.machine] : [])))
+    this.#moments = violations.flatMap(({ what }) => {
+      const words = what.split(/[\s,]+/)
+      return momentsIn(what).map((atMs) => ({ atMs, machine: words.find((word) => machines.has(word)) }))
+    })
+  }
+
+  /** What the machine that is named does when the violation says that it does something wrong. */
+  isThen(event: TraceEvent): boolean {
+    if (!('machine' in event) || event.kind === 'counted') return false
+    return this.#moments.some(({ atMs, machine }) => machine === event.machine && Math.abs(event.atMs - atMs) <= nearMs)
   }
 
   concerns(event: TraceEvent): boolean {
@@ -55,6 +67,13 @@ class Topic {
 
 /** `3/17`, or with the short name of a topic of ours before it. */
 const addressPattern = /(?:(?:retry\.\S+|dlq) )?\d+\/\d+/g
+
+/** Around a moment that a violation names. */
+const nearMs = 20
+
+function momentsIn(what: string): number[] {
+  return [...what.matchAll(/\b(?:at|and) ([\d.]+) ms\b/g)].map(([, ms]) => Number(ms))
+}
 
 function placeOf(address: string): string {
   return address.slice(0, address.indexOf('/'))
@@ -102,8 +121,9 @@ function linesOf(
   isTold: (event: TraceEvent) => boolean,
   violations: readonly Violation[],
 ): string[] {
-  const marks = violations
-    .map(({ law, what }) => ({ atMs: Number(/^at ([\d.]+) ms/.exec(what)?.[1] ?? Infinity), law, what }))
+  const endMs = events.at(-1)?.atMs ?? 0
+  const marks = [...new Map(violations.map((violation) => [violation.what, violation])).values()]
+    .map(({ law, what }) => ({ atMs: momentsIn(what).findLast((ms) => ms <= endMs) ?? Infinity, law, what }))
     .toSorted((one, other) => one.atMs - other.atMs)
   const lines: string[] = []
   const left = new Map<string, number>()
