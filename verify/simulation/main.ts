@@ -86,7 +86,7 @@ async function run(options: Options): Promise<number> {
   const { runs: ran, pairs, ...rest } = figures
   const isBroken = figures.violations + lacking.length > 0
   if (json) return print({ runs: ran, seed, ...rest, ...(options.pairs && { pairs }) }, json, isBroken)
-  console.log(toldFigures(figures))
+  console.log(toldFigures(figures, options))
   return isBroken ? 1 : 0
 }
 

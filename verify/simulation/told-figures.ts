@@ -2,7 +2,8 @@
 
 import { type Figures } from './figures.ts'
 
-export function toldFigures(figures: Figures): string {
+/** With `pairs` also in how many histories each pair of faults happened. */
+export function toldFigures(figures: Figures, { pairs: withPairs = false }: { readonly pairs?: boolean } = {}): string {
   const { runs, failures, faults, pairs, pairsMissing, histories, sizes, historiesPerSecond } = figures
   const counts = Object.values(pairs)
   const share = (count: number): string => `${Math.round((100 * count) / Math.max(1, runs))} %`
@@ -23,6 +24,7 @@ export function toldFigures(figures: Figures): string {
     `faults, in how many histories: ${table(faults)}`,
     `pairs of faults: ${counts.length - pairsMissing.length} of ${counts.length} met, the rarest in ` +
       `${counts.length === 0 ? 0 : Math.min(...counts)} histories; never met: ${shortList(pairsMissing)}`,
+    ...(withPairs ? [`each pair, in how many histories: ${table(pairs)}`] : []),
     failures.length === 0
       ? 'no law was broken'
       : `broken: ${failures.map(({ seed, law }) => `${law} by seed ${seed}`).join(', ')}`,
