@@ -195,4 +195,28 @@ export const planted: readonly SimulatedDefect[] = [
     replace: 'this.#fromMs + 2 * sessionTimeoutMs + margin',
     law: 'Whoever may have lost his partitions begins nothing.',
   },
+  {
+    id: 'partitions-change-hands-in-one-round',
+    from: 'KIP-429',
+    file: 'packages/holdfast/src/kafka/sticky-assignor.ts',
+    find: 'return claim === undefined || claim.owner === memberId',
+    replace: 'return claim === undefined || claim.owner !== null',
+    law: 'Nobody is given what another one has not given back.',
+  },
+  {
+    id: 'claims-of-a-rejoining-member-are-forgotten',
+    from: 'KIP-429',
+    file: `${engine}/membership.ts`,
+    find: 'effects.join(this.#stamp, this.memberId, { partitions, generation',
+    replace: 'effects.join(this.#stamp, this.memberId, { partitions: this.isLeader ? partitions : [], generation',
+    law: 'Who joins again says what he owns.',
+  },
+  {
+    id: 'drained-member-does-not-join-again',
+    from: 'issue, silent stall',
+    file: `${engine}/departure.ts`,
+    find: "if (this.#ending === 'no') membership.rejoin(nowMs, effects)",
+    replace: "if (this.#ending === 'no' && gone === 'everything') membership.rejoin(nowMs, effects)",
+    law: 'Who gave back what another one gets joins again.',
+  },
 ]

@@ -241,4 +241,12 @@ export const planted: readonly SimulatedDefect[] = [
 `,
     law: 'A record keeps its lane until its copy is stored.',
   },
+  {
+    id: 'due-record-of-a-delay-topic-is-forgotten',
+    from: 'issue, timer lost',
+    file: `${engine}/subscription-flow.ts`,
+    find: 'return Math.min(this.#attempts.nextMs, this.#aborts.nextMs, this.#parking.nextDueMs)',
+    replace: 'return Math.min(this.#attempts.nextMs, this.#aborts.nextMs)',
+    law: 'A retry that is due starts when it is due.',
+  },
 ]
