@@ -316,18 +316,20 @@ const themes: Readonly<Record<string, Theme>> = {
     ),
   }),
 
-  /** Where to start is answered late, and the group rebalances meanwhile. */
+  /** Where to start is answered late, by a node that is not the coordinator, and the group forgets who asked. */
   slowStarts: (plan, random, atWorkMs) => ({
     brokers: 3,
-    partitions: 6,
-    batches: oneByOne(plan).map((batch, index) => ({ ...batch, partition: index % 6 })),
-    handler: slow(random.pick([50, 400]), 0.1),
+    partitions: 1,
+    batches: oneByOne(plan).map((batch) => ({ ...batch, partition: 0, atMs: 0 })),
+    network: { ...perfectNetwork, latencyMs: [0, 2] },
+    order: random.pick(['key', 'none']),
+    bufferedRecords: 256,
+    handler: slow(1_800, 0.1),
     concurrency: random.pick([5, 16]),
-    visits: guestAt(atWorkMs, random.integer(2_000, 6_000)),
+    visits: [],
     incidents: besides(plan, random, [
-      slowly('ListOffsets', atWorkMs - 2_500, 2_500, 10_000),
-      slowly('OffsetForLeaderEpoch', atWorkMs - 2_500, 2_500, 10_000),
-      ...series(4, atWorkMs, 1_900, (atMs): Incident => ({ atMs, kind: 'memberExpired' })),
+      slowly('OffsetForLeaderEpoch', atWorkMs - 1_000, 3_500, 12_000),
+      ...series(3, atWorkMs, 2_600, (atMs): Incident => ({ atMs, kind: 'memberExpired' })),
     ]),
   }),
 
