@@ -3,7 +3,6 @@
  *  nothing goes wrong: elsewhere a commit may fail. */
 
 import { type Law, placeOf, runsThatOutlived } from './law.ts'
-import { Standings } from './standing.ts'
 import { addressOf, type At, type Partition, placeNameOf, type TraceEvent } from './trace.ts'
 
 /** A commit every second, and what the slowest network of a history needs for it and for finding the coordinator. */
@@ -152,19 +151,21 @@ const commitsKeepTheirRhythm: Law = {
 
 const handOverRepeatsNothing: Law = {
   name: 'hand-over-repeats-nothing',
-  rule: 'G6, R4: without faults nothing that ended before a member of the group gave its partition back is handled again',
+  rule: 'G6, R4, R32: without faults nothing that ended before its partition was given back is handled again, unless by a stop that says so',
   broken: (events, { isCalm }) => {
     if (!isCalm) return []
     const outlived = runsThatOutlived(events)
     const aborted = new Set(events.flatMap((event) => (event.kind === 'aborted' ? [event.run] : [])))
     const finished = new Map<string, Set<string>>()
     const settled = new Set<string>()
-    const standings = new Standings()
+    // How a stop may end so is for `calm-stop-is-clean` to judge.
+    const unclean = new Set(
+      events.flatMap((event) => (event.kind === 'stopped' && !event.clean ? [event.machine] : [])),
+    )
+    const stopping = new Set<string>()
     const broken: string[] = []
     for (const event of events) {
-      // Who stops in the middle of a join that another one holds up is no member and cannot commit.
-      const mayCommit = event.kind === 'left' && standings.of(event.machine).isMember
-      standings.follow(event)
+      if (event.kind === 'stopping' && unclean.has(event.machine)) stopping.add(event.machine)
       if (event.kind === 'crashed') {
         for (const place of finished.keys()) if (place.startsWith(`${event.machine} `)) finished.delete(place)
       }
@@ -179,7 +180,7 @@ const handOverRepeatsNothing: Law = {
       if (isDone || event.kind === 'filtered' || event.kind === 'handedOff') here.add(addressOf(event))
       if (event.kind === 'retryAnnounced') here.delete(addressOf(event))
       if (event.kind !== 'left') continue
-      if (event.isRevoked === true && mayCommit) for (const address of here) settled.add(address)
+      if (event.isRevoked === true && !stopping.has(event.machine)) for (const address of here) settled.add(address)
       here.clear()
     }
     return broken
