@@ -11,7 +11,7 @@ export const lifeStories: Stories = {
     ],
     ['anything after the crash', story(appended(0), appended(1, 'l'), began(1, 1), life('crashed'), began(2, 0))],
   ],
-  'stop-is-bounded': [['a stop that outlasts its drain', story(life('stopping', 'b', 0), stopped(true, 22_001))]],
+  'stop-is-bounded': [['a stop that outlasts its drain', story(life('stopping', 'b', 0), stopped(true, 21_310))]],
   'calm-stop-is-clean': [['a stop that forgets its last commit', story(life('stopping'), stopped(false))]],
   'outcome-sums': [
     [

@@ -2,25 +2,8 @@
  *  what is handed over is handed over soon. Most can be judged only where nothing else goes wrong. */
 
 import { type Began, type Law, named, placeOf, Progress, type Records } from './law.ts'
-import { Forgotten, Lookups, Standings } from './standing.ts'
+import { Awake, Forgotten, Lookups, Standings, timerMs } from './standing.ts'
 import { addressOf, placeNameOf, type TraceEvent } from './trace.ts'
-
-/** Timers fire in whole milliseconds, and an owner loop that was just armed in the next one. */
-const timerMs = 5
-
-/** Until when the event loop of a machine was held up. */
-class Awake {
-  readonly #fromMs = new Map<string, number>()
-
-  follow(event: TraceEvent): void {
-    if (event.kind !== 'froze') return
-    this.#fromMs.set(event.machine, Math.max(this.fromMs(event.machine), event.atMs + event.forMs))
-  }
-
-  fromMs(machine: string): number {
-    return this.#fromMs.get(machine) ?? 0
-  }
-}
 
 const attemptsAreAbortedInTime: Law = {
   name: 'attempts-are-aborted-in-time',

@@ -139,3 +139,20 @@ export class Lookups {
     return this.#foundMs.get(machine) ?? -Infinity
   }
 }
+
+/** Timers fire in whole milliseconds, and an owner loop that was just armed in the next one. */
+export const timerMs = 5
+
+/** Until when the event loop of a machine was held up. */
+export class Awake {
+  readonly #fromMs = new Map<string, number>()
+
+  follow(event: TraceEvent): void {
+    if (event.kind !== 'froze') return
+    this.#fromMs.set(event.machine, Math.max(this.fromMs(event.machine), event.atMs + event.forMs))
+  }
+
+  fromMs(machine: string): number {
+    return this.#fromMs.get(machine) ?? 0
+  }
+}

@@ -12,8 +12,6 @@ export const abortGraceMs = 500
 /** Session and rebalance (6 s each), a join that runs into its deadline (11 s) and is made again, backoffs of 5 s: what may
  *  come together after the faults of one history, and a margin. */
 const recoveryMs = 60_000
-/** I19: how much longer than the work itself, done one record after the other, it may take. */
-const workFactor = 3
 
 export function termsOf(
   plan: Omit<Plan, 'terms'>,
@@ -23,12 +21,12 @@ export function termsOf(
   const { whileRetrying, attemptsMax, delaysMs, bucketsMs } = retries
   const mayOverflow = whileRetrying === 'overtake' && (delaysMs.length > 0 || bucketsMs.length > 0)
   const bounds = { concurrency, bufferedRecords, parkedRecords: mayOverflow ? Infinity : plan.parkedRecords }
-  const drainBoundMs = recoveryMs + workFactor * workMs(batches, handler, retries)
+  const drainBoundMs = recoveryMs + workMs(batches, handler, retries)
   const times = { attemptTimeoutMs, abortGraceMs, drainBoundMs }
   return { order, ...bounds, whileRetrying, attemptsMax, retries, filtersEvery, protocol, ...times, ...given }
 }
 
-/** What the handlers need if nothing runs beside anything else, retries and time limits included, and what the last record
+/** I19: what the handlers need if nothing runs beside anything else, retries and time limits included, and what the last record
  *  may have to wait in delay topics. */
 function workMs(batches: readonly Batch[], handler: HandlerPlan, retries: RetryPlan): number {
   const { latencyMaxMs, fails, hangs, ignoresAbort } = handler
