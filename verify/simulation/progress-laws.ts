@@ -99,17 +99,20 @@ const silenceMsMax = 4_000
 
 /** The records of one partition in the order in which they came, and the first that is not finished. */
 class Queue {
-  readonly #records: { readonly address: string; readonly sinceMs: number }[] = []
+  readonly #records: { readonly address: string; readonly offset: number; readonly sinceMs: number }[] = []
+  /** By offset: until when records wait by what the last commit told of them, whoever reads them next. */
+  waits: ReadonlyMap<number, number> = new Map()
   #next = 0
 
-  add(address: string, sinceMs: number): void {
-    this.#records.push({ address, sinceMs })
+  add(address: string, offset: number, sinceMs: number): void {
+    this.#records.push({ address, offset, sinceMs })
   }
 
   first(progress: Progress): { readonly address: string; readonly sinceMs: number } | undefined {
     let first = this.#records[this.#next]
     while (first !== undefined && progress.isFinished(first.address)) first = this.#records[++this.#next]
-    return first
+    if (first === undefined) return undefined
+    return { address: first.address, sinceMs: Math.max(first.sinceMs, this.waits.get(first.offset) ?? 0) }
   }
 }
 
@@ -155,8 +158,11 @@ function starved(events: readonly TraceEvent[], permits: Permits, records: Recor
     progress.follow(event)
     standings.follow(event)
     permits.follow(event)
-    if (event.kind === 'appended')
-      placeOf(queues, placeNameOf(event), () => new Queue()).add(addressOf(event), event.atMs)
+    if (event.kind === 'appended' || event.kind === 'committed') {
+      const queue = placeOf(queues, placeNameOf(event), () => new Queue())
+      if (event.kind === 'appended') queue.add(addressOf(event), event.offset, event.atMs)
+      else queue.waits = new Map(event.failed.map(({ offset, dueMs }) => [offset, dueMs]))
+    }
     if (isWork(event)) placeOf(activities, `${event.machine} ${placeNameOf(event)}`, () => new Activity()).follow(event)
     if (event.kind === 'left') activities.delete(`${event.machine} ${placeNameOf(event)}`)
     if (event.kind === 'paused' || event.kind === 'stopping') resting.add(event.machine)
