@@ -1,5 +1,6 @@
 /** How partitions are given back: the last commit before a rejoin, and everything between a stop and its end. */
 import { describe, expect, test } from 'vitest'
+import { kafkaErrors } from '../model/kafka-errors.ts'
 import { failCommit, flowOf, orders0, runningOf } from './engine-parts.fixture.ts'
 import { chunkOf, MemberRig, offsets, type TestRecord } from './member-rig.fixture.ts'
 import { RetryRig } from './retry-rig.fixture.ts'
@@ -21,6 +22,13 @@ function keyed(): MemberRig {
 
 function rebalance(rig: MemberRig): void {
   rig.step({ kind: 'partitionsChanged', reason: 'test' })
+}
+
+/** The coordinator says so in answer to a heartbeat. */
+function rebalanceIsAskedFor(rig: MemberRig): void {
+  const { stamp } = rig.flow.membership
+  const { REBALANCE_IN_PROGRESS: errorCode } = kafkaErrors
+  rig.step({ kind: 'heartbeatAnswered', stamp, sentMs: rig.nowMs, errorCode })
 }
 
 function stop(rig: MemberRig, drainMs = 20_000): void {
@@ -194,6 +202,31 @@ describe('a stop', () => {
       [0, 'stopped'],
       [2, 'stopped'],
     ])
+  })
+
+  test('a stop that meets a rebalance ends its drain before the group has lost its patience', () => {
+    const rig = new MemberRig({ rebalanceTimeoutMs: 9_000 }).assign()
+    rig.deliver(chunkOf(offsets(0)))
+    stop(rig)
+    rig.advance(1_000)
+    rebalanceIsAskedFor(rig)
+    rig.take()
+    rig.advance(2_999)
+    expect(aborts(rig)).toEqual([])
+    rig.advance(1)
+    expect(aborts(rig)).toEqual([[0, 'stopped']])
+    rig.advance(500)
+    expect(rig.names()).toContain('drained')
+  })
+
+  test('a stop that meets a rebalance has no longer than it had without', () => {
+    const rig = new MemberRig({ rebalanceTimeoutMs: 9_000 }).assign()
+    rig.deliver(chunkOf(offsets(0)))
+    stop(rig, 2_000)
+    rebalanceIsAskedFor(rig)
+    rig.take()
+    rig.advance(2_000)
+    expect(aborts(rig)).toEqual([[0, 'stopped']])
   })
 
   test('a second stop changes nothing about the first', () => {

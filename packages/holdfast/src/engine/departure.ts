@@ -31,6 +31,9 @@ type Ending = 'no' | 'quiet' | 'leaving' | 'left'
 
 /** How long a stop waits for aborted attempts to settle. */
 const abortPatienceMs = 500
+/** For how much of its patience a rebalance lets a stop drain on: we hear of it a heartbeat late, and the flush and the last
+ *  commit are still to come. Who takes longer is dropped by the group, with what it finished. */
+const rebalanceShare = 1 / 3
 /** How long the last commit before a rejoin may take; at most a quarter of what the group waits for us. */
 const handBackMsMax = 5_000
 
@@ -144,6 +147,7 @@ export class Departure<R> {
   }
 
   #drainOn(nowMs: number, effects: MemberEffects<R>): void {
+    this.#hurry()
     if (nowMs >= this.#drainUntilMs && !this.#hasAborted) this.#abort(nowMs, effects)
     const leaving = this.#leaving()
     const isDrained = leaving.every((flow) => flow.isDrained)
@@ -161,6 +165,14 @@ export class Departure<R> {
     }
     this.#beginHandBack(Math.min(handBackMsMax, this.#member.settings.rebalanceTimeoutMs / 4), nowMs)
     this.#handBack(nowMs, effects)
+  }
+
+  /** Others wait for a member that stops, and the group does not wait for it as long as a stop may. */
+  #hurry(): void {
+    const { membership, settings } = this.#member
+    if (this.#ending !== 'quiet' || this.#hasAborted || this.#isDrainedTold || !membership.isMember) return
+    const latestMs = membership.rebalanceSinceMs + settings.rebalanceTimeoutMs * rebalanceShare
+    this.#drainUntilMs = Math.min(this.#drainUntilMs, latestMs)
   }
 
   /** Attempts that outlive the drain are told to end. At a stop they get a moment to obey, so that their outcome is known;

@@ -45,6 +45,11 @@ export class Lease {
     this.#rebalanceSinceMs = Math.min(this.#rebalanceSinceMs, nowMs)
   }
 
+  /** Since when the group divides its partitions anew, as far as we heard; Infinity while it does not. */
+  get rebalanceSinceMs(): number {
+    return this.#rebalanceSinceMs
+  }
+
   /** A JoinGroup or SyncGroup goes out. */
   waits(nowMs: number): void {
     this.#waitingSinceMs = this.holds(nowMs) ? nowMs : null

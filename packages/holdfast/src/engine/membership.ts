@@ -113,6 +113,11 @@ export class Membership {
     return this.#lease.sinceMs
   }
 
+  /** Since when the group waits for us to join again, as far as we heard; Infinity while it does not. */
+  get rebalanceSinceMs(): number {
+    return this.#lease.rebalanceSinceMs
+  }
+
   start(nowMs: number, effects: MembershipEffects): void {
     this.#lastTickMs = nowMs
     this.#join(nowMs, effects)
