@@ -17,7 +17,10 @@ const revoked = { ...left(), isRevoked: true }
 
 export const divisionStories: Stories = {
   'claims-what-it-holds': [
-    ['a claim of what has left', story(...joins('b', 1), left(), sent('JoinGroup', 9, { partitions: wholeSource }))],
+    [
+      'a claim of what has left',
+      story(...joins('b', 1), left(), sent('JoinGroup', 9, { partitions: wholeSource, atMs: 900 })),
+    ],
     [
       'a join that claims nothing of what is held',
       story(appended(0), ...joins('b', 1), began(1, 0), sent('JoinGroup', 9)),

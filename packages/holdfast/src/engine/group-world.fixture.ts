@@ -212,17 +212,19 @@ export class GroupWorld {
         return void member.aborted.add(effect.given[0])
       case 'join': {
         const [stamp, memberId, claim] = effect.given
-        return send({ kind: 'joinFailed', stamp }, (answer) =>
+        send({ kind: 'joinFailed', stamp }, (answer) =>
           this.group.join(memberId, claim, this.#nowMs, (told) => answer({ kind: 'joined', stamp, answer: told })),
         )
+        return this.#step(member, { kind: 'joinSent', stamp })
       }
       case 'sync': {
         const [stamp, { memberId, generationId: generation }] = effect.given
-        return send({ kind: 'joinFailed', stamp }, (answer) =>
+        send({ kind: 'joinFailed', stamp }, (answer) =>
           this.group.sync({ memberId, generation }, this.#nowMs, (errorCode, partitions) =>
             answer({ kind: 'synced', stamp, errorCode, partitions }),
           ),
         )
+        return this.#step(member, { kind: 'joinSent', stamp })
       }
       case 'heartbeat': {
         const [stamp, identity, sentMs] = effect.given

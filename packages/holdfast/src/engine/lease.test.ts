@@ -1,5 +1,5 @@
 /** When a member may believe that the coordinator still counts it in (R5), and what its heartbeats have to do with it. */
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { kafkaErrors } from '../model/kafka-errors.ts'
 import { admitted, beat, lose } from './engine-parts.fixture.ts'
 import { Lease } from './lease.ts'
@@ -302,4 +302,44 @@ test('an assignment that was asked for before a standstill proves nothing after 
   expect(lease.holds(10_001)).toBe(false)
   lease.admitted(10_000, 10_002)
   expect(lease.holds(10_002)).toBe(true)
+})
+
+describe('a join whose coordinator is still looked for', () => {
+  test('keeps no lease: until it goes out nobody keeps the place of its member', () => {
+    const rig = cooperativeRig()
+    rig.isCoordinatorKnown = false
+    disturb(rig)
+    expect(rig.flow.membership.phase).toBe('joining')
+    expect(rig.flow.membership.holdsLease(rig.nowMs + 43_999)).toBe(true)
+    expect(rig.flow.membership.holdsLease(rig.nowMs + 44_001)).toBe(false)
+  })
+
+  test('keeps it from when it goes out, if it held until then', () => {
+    const rig = cooperativeRig()
+    rig.isCoordinatorKnown = false
+    disturb(rig)
+    rig.nowMs += 40_000
+    rig.step({ kind: 'joinSent', stamp: rig.flow.membership.stamp })
+    expect(rig.flow.membership.holdsLease(rig.nowMs + 59_999)).toBe(true)
+    expect(rig.flow.membership.holdsLease(rig.nowMs + 60_000)).toBe(false)
+  })
+
+  test('is made anew, with nothing to claim, when the group says meanwhile that it does not know the member', () => {
+    const rig = cooperativeRig()
+    rig.isCoordinatorKnown = false
+    disturb(rig)
+    rig.take()
+    answerBeat(rig, rig.beatSentMs, kafkaErrors.UNKNOWN_MEMBER_ID, rig.flow.membership.stamp - 1)
+    const joins = rig.take().flatMap((effect) => (effect.verb === 'join' ? [effect.given.slice(1)] : []))
+    expect(joins).toEqual([['', { partitions: [], generation: -1 }]])
+    expect(rig.flow.partitions.size).toBe(0)
+  })
+
+  test('is not made anew by an answer to an earlier life once it has gone out', () => {
+    const rig = cooperativeRig()
+    disturb(rig)
+    rig.take()
+    answerBeat(rig, rig.beatSentMs, kafkaErrors.UNKNOWN_MEMBER_ID, rig.flow.membership.stamp - 1)
+    expect(rig.names()).toEqual([])
+  })
 })

@@ -31,6 +31,8 @@ export type Leader = TopicPartition & {
 export type MemberEvent<R> =
   | { readonly kind: 'start' }
   | { readonly kind: 'tick' }
+  /** A JoinGroup or SyncGroup goes out: its coordinator was known, or has been found. */
+  | { readonly kind: 'joinSent'; readonly stamp: Stamp }
   | { readonly kind: 'joined'; readonly stamp: Stamp; readonly answer: JoinAnswer }
   | {
       readonly kind: 'synced'

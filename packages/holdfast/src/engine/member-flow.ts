@@ -136,6 +136,8 @@ export class MemberFlow<R> {
         return membership.start(this.#nowMs, this.#effects)
       case 'tick':
         return this.#tick()
+      case 'joinSent':
+        return membership.joinSent(event.stamp, this.#nowMs)
       case 'joined':
         return membership.joined(event.stamp, event.answer, this.#nowMs, this.#effects)
       case 'synced':

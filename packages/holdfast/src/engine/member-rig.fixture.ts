@@ -143,6 +143,8 @@ export class MemberRig {
   beatSentMs = 0
   readonly #heartbeats: { stamp: Stamp; sentMs: number }[] = []
   beatsAreAnswered = true
+  /** Whether joins go out as soon as they are decided. */
+  isCoordinatorKnown = true
 
   #note(): void {
     for (const effect of this.#recorded.take()) {
@@ -159,6 +161,8 @@ export class MemberRig {
         this.commits.push({ stamp, identity, offsets: given })
       }
       this.noted(effect)
+      const isJoin = effect.verb === 'join' || effect.verb === 'sync'
+      if (isJoin && this.isCoordinatorKnown) this.step({ kind: 'joinSent', stamp: effect.given[0] })
     }
   }
 

@@ -57,6 +57,8 @@ export class Membership {
   /** The generation that gave us what we own. */
   #ownedSince = -1
   #isLeaving = false
+  /** False while a join that was decided waits, for its time or for a coordinator. */
+  #isJoinSent = false
 
   phase: MembershipPhase = 'idle'
   memberId = ''
@@ -128,13 +130,13 @@ export class Membership {
     // Who owns something must get back in to commit it before it leaves.
     if (this.#isLeaving && partitions.length === 0) return this.#enter('waiting')
     this.#lease.rebalanceBegan(nowMs)
-    this.#lease.waits(nowMs)
     this.#enter('joining')
     effects.join(this.#stamp, this.memberId, { partitions, generation: partitions.length > 0 ? this.#ownedSince : -1 })
   }
 
   #enter(phase: MembershipPhase): void {
     this.phase = phase
+    this.#isJoinSent = false
     if (phase !== 'draining' && phase !== 'revoking') this.#stamp += 1
     this.#waitingUntilMs = Infinity
     if (!this.isMember) {
@@ -148,6 +150,13 @@ export class Membership {
     this.#lease.waitsNoMore()
     this.#enter('waiting')
     this.#waitingUntilMs = nowMs + exponentialDelayMs(rejoinDelay, this.#failures, this.#random)
+  }
+
+  /** What was decided is on its way. It may have taken long to find the coordinator, and until now nobody kept our place. */
+  joinSent(stamp: Stamp, nowMs: number): void {
+    if (stamp !== this.#stamp || (this.phase !== 'joining' && this.phase !== 'syncing')) return
+    this.#isJoinSent = true
+    this.#lease.waits(nowMs)
   }
 
   joined(stamp: Stamp, answer: JoinAnswer, nowMs: number, effects: MembershipEffects): void {
@@ -166,7 +175,6 @@ export class Membership {
     this.generation = answer.generationId
     this.isLeader = answer.leader === answer.memberId
     if (this.#isLeaving && this.#owner.owned().length === 0) return this.#enter('waiting')
-    this.#lease.waits(nowMs)
     this.#enter('syncing')
     this.#syncSentMs = nowMs
     effects.sync(this.#stamp, answer)
@@ -227,6 +235,7 @@ export class Membership {
   }
 
   heartbeatAnswered(stamp: Stamp, sentMs: number, errorCode: number, nowMs: number, effects: MembershipEffects): void {
+    if (isUnknownMember(errorCode) && this.#isAboutToJoin) return this.#forgotten(nowMs, effects)
     if (stamp !== this.#stamp || !this.isMember) return
     if (this.#heartbeatSentMs === sentMs) this.#heartbeatSentMs = null
     switch (errorCode) {
@@ -242,6 +251,19 @@ export class Membership {
       default:
         this.#refused('heartbeat', errorCode, nowMs, effects)
     }
+  }
+
+  /** A join was decided and has not gone out, under the name that we had before. */
+  get #isAboutToJoin(): boolean {
+    return (this.phase === 'joining' || this.phase === 'waiting') && !this.#isJoinSent && this.memberId !== ''
+  }
+
+  /** The group has forgotten the member that is about to join again: it joins as a new one, with nothing to claim. */
+  #forgotten(nowMs: number, effects: MembershipEffects): void {
+    this.memberId = ''
+    const wasJoining = this.phase === 'joining'
+    if (this.#owner.owned().length > 0) this.#lose('the group does not know this member any more')
+    if (wasJoining) this.#join(nowMs, effects)
   }
 
   heartbeatFailed(stamp: Stamp, sentMs: number, nowMs: number, effects: MembershipEffects): void {

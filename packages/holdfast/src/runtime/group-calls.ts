@@ -37,7 +37,8 @@ export class GroupCalls {
     this.#topics = [...this.#delayTopics].flatMap(([source, delays]) => [source, ...delays])
   }
 
-  async join(memberId: string, claim: Claim): Promise<JoinAnswer> {
+  /** `mayGo` is asked when the coordinator is known. */
+  async join(memberId: string, claim: Claim, mayGo: () => boolean): Promise<JoinAnswer> {
     const { group, protocol, sessionTimeoutMs, rebalanceTimeoutMs } = this.#settings
     const metadata = encodeSubscription({
       topics: this.#topics,
@@ -57,11 +58,15 @@ export class GroupCalls {
         reason: null,
       },
       { channel: 'join', timeoutMs: rebalanceTimeoutMs + joinSlackMs },
+      mayGo,
     )
   }
 
   /** The leader divides the partitions first. */
-  async sync(joined: JoinAnswer): Promise<{ errorCode: number; partitions: readonly TopicPartition[] }> {
+  async sync(
+    joined: JoinAnswer,
+    mayGo: () => boolean,
+  ): Promise<{ errorCode: number; partitions: readonly TopicPartition[] }> {
     const isLeader = joined.leader === joined.memberId
     const answer = await this.#call(
       'SyncGroup',
@@ -75,6 +80,7 @@ export class GroupCalls {
         assignments: isLeader ? await this.#divide(joined) : [],
       },
       { channel: 'join', timeoutMs: this.#settings.rebalanceTimeoutMs + joinSlackMs },
+      mayGo,
     )
     if (answer.errorCode !== 0) return { errorCode: answer.errorCode, partitions: [] }
     const partitions = answer.assignment.length === 0 ? [] : decodeAssignment(answer.assignment)

@@ -86,16 +86,23 @@ export class MemberRequests {
 
   async join(stamp: Stamp, memberId: string, claim: Claim): Promise<void> {
     try {
-      const answer = await this.#calls.join(memberId, claim)
+      const answer = await this.#calls.join(memberId, claim, () => this.#mayJoin(stamp))
       this.#step({ kind: 'joined', stamp, answer })
     } catch (error) {
       this.#callFailed(error, () => this.#step({ kind: 'joinFailed', stamp }))
     }
   }
 
+  /** Finding the coordinator may have taken long: what goes out must still be wanted, and keeps our place from now on. */
+  #mayJoin(stamp: Stamp): boolean {
+    if (this.#isClosed || stamp !== this.#flow.membership.stamp) return false
+    this.#step({ kind: 'joinSent', stamp })
+    return stamp === this.#flow.membership.stamp
+  }
+
   async sync(stamp: Stamp, answer: JoinAnswer): Promise<void> {
     try {
-      const { errorCode, partitions } = await this.#calls.sync(answer)
+      const { errorCode, partitions } = await this.#calls.sync(answer, () => this.#mayJoin(stamp))
       this.#step({ kind: 'synced', stamp, errorCode, partitions })
       this.noticeNewPartitions()
     } catch (error) {
