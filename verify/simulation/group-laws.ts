@@ -10,13 +10,17 @@ const nothingBeginsUnassigned: Law = {
   rule: 'G5, R1, R4: nothing begins in a partition that the last assignment which a machine heard of does not give to it',
   broken: (events) => {
     const standings = new Standings()
+    const stopping = new Set<string>()
     const broken: string[] = []
     for (const event of events) {
       standings.follow(event)
+      if (event.kind === 'stopping') stopping.add(event.machine)
       if (event.kind !== 'began') continue
-      const { given, lostAtMs } = standings.of(event.machine)
+      const { given, owned, lostAtMs } = standings.of(event.machine)
+      // A stop finishes what lies below a record that it began, and gives everything back at its end.
+      const mine = stopping.has(event.machine) ? owned : given
       // Handlers that end in the moment of the answer may still be followed by others before it is read.
-      if (given.has(placeNameOf(event)) || lostAtMs === event.atMs) continue
+      if (mine.has(placeNameOf(event)) || lostAtMs === event.atMs) continue
       broken.push(`${named(event)}, which it was not given`)
     }
     return broken

@@ -28,6 +28,11 @@ const attemptNotBeforeItsTime: Law = {
         if (!started.has(event.machine)) misled.add(event.machine)
       }
       if (event.kind === 'stored') copies.set(addressOf(event), event)
+      // What it reads again of its own later is told by a calendar, which may have been set.
+      if (event.kind === 'left' && !isCalendarSound) {
+        const place = `${event.machine} ${addressOf({ ...event, offset: 0 }).slice(0, -1)}`
+        for (const name of own.keys()) if (name.startsWith(place)) own.delete(name)
+      }
       if (event.kind === 'retryAnnounced') {
         const dueMs = event.dueMs ?? event.atMs
         const record = `${records.sourceOf(event)} ${event.attempt + 1}`
