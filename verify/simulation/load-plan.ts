@@ -51,7 +51,7 @@ export const sizes: Readonly<Record<Size, SizeLimits>> = {
     fetchBytes: [1_024, 65_536],
   },
   middle: {
-    records: [150, 400],
+    records: [160, 320],
     partitionsMax: 12,
     spansMs: [500, 3_000, 6_000],
     batchMaxes: [5, 30, 60],
@@ -80,7 +80,7 @@ export const sizes: Readonly<Record<Size, SizeLimits>> = {
 
 export function drawSize(random: SeededRandom): Size {
   const draw = random.fraction()
-  return draw < 0.12 ? 'large' : draw < 0.6 ? 'middle' : 'small'
+  return draw < 0.115 ? 'large' : draw < 0.6 ? 'middle' : 'small'
 }
 
 export function drawBatches(
@@ -88,9 +88,13 @@ export function drawBatches(
   { size, partitions, spanMs, retries }: { size: Size; partitions: number; spanMs: number; retries: RetryPlan },
 ): Batch[] {
   const limits = sizes[size]
-  const count = random.integer(...limits.records)
+  const [fewest, most] = limits.records
+  // Rather fewer than more: the price grows with them, what may happen does not.
+  const count = Math.round(fewest + (most - fewest) * random.fraction() ** 2)
   const keys = random.pick([1, 5, 40])
   const keyless = random.pick([0, 0.2])
+  // An empty key is a key.
+  const firstKey = random.pick(['', 'k1'])
   const batchMax = random.pick(limits.batchMaxes)
   const isThereBefore = random.chance(0.3)
   const batches: Batch[] = []
@@ -99,8 +103,9 @@ export function drawBatches(
     left -= length
     const atMs = isThereBefore ? 0 : random.integer(0, spanMs)
     const records = Array.from({ length }, () => {
-      const key = random.chance(keyless) ? null : `k${random.integer(1, keys)}`
-      return { key, fate: drawFate(random, retries) }
+      const number = random.integer(1, keys)
+      const key = number === 1 ? firstKey : `k${number}`
+      return { key: random.chance(keyless) ? null : key, fate: drawFate(random, retries) }
     })
     batches.push({ atMs, partition: random.integer(0, partitions - 1), records })
   }
