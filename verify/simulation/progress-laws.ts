@@ -100,31 +100,21 @@ const silenceMsMax = 4_000
 /** The records of one partition in the order in which they came, and the first that is not finished. */
 class Queue {
   readonly #records: { readonly address: string; readonly sinceMs: number }[] = []
-  /** By lane: until when it waits by what the last commit told of its records, whoever reads them next. One of them may be done
-   *  already, by a machine that crashed before it told. */
-  waits: ReadonlyMap<string, number> = new Map()
+  /** Until when records wait in place by what the last commit told, whoever reads them next: as long as one does, the partition
+   *  is not idle, like one whose records wait by what its machine announced. */
+  waitsUntilMs = 0
   #next = 0
 
   add(address: string, sinceMs: number): void {
     this.#records.push({ address, sinceMs })
   }
 
-  first(progress: Progress, records: Records): { readonly address: string; readonly sinceMs: number } | undefined {
+  first(progress: Progress): { readonly address: string; readonly sinceMs: number } | undefined {
     let first = this.#records[this.#next]
     while (first !== undefined && progress.isFinished(first.address)) first = this.#records[++this.#next]
     if (first === undefined) return undefined
-    const lane = records.entries.get(first.address)?.lane ?? first.address
-    return { address: first.address, sinceMs: Math.max(first.sinceMs, this.waits.get(lane) ?? 0) }
+    return { address: first.address, sinceMs: Math.max(first.sinceMs, this.waitsUntilMs) }
   }
-}
-
-function waitsOf(commit: Extract<TraceEvent, { kind: 'committed' }>, records: Records): Map<string, number> {
-  const waits = new Map<string, number>()
-  for (const { offset, dueMs } of commit.failed) {
-    const lane = records.laneOf({ ...commit, offset })
-    waits.set(lane, Math.max(waits.get(lane) ?? 0, dueMs))
-  }
-  return waits
 }
 
 type Work = Extract<TraceEvent, { kind: 'began' | 'ended' | 'retryAnnounced' | 'handedOff' | 'filtered' }>
@@ -172,7 +162,7 @@ function starved(events: readonly TraceEvent[], permits: Permits, records: Recor
     if (event.kind === 'appended' || event.kind === 'committed') {
       const queue = placeOf(queues, placeNameOf(event), () => new Queue())
       if (event.kind === 'appended') queue.add(addressOf(event), event.atMs)
-      else queue.waits = waitsOf(event, records)
+      else queue.waitsUntilMs = Math.max(0, ...event.failed.map(({ dueMs }) => dueMs))
     }
     if (isWork(event)) placeOf(activities, `${event.machine} ${placeNameOf(event)}`, () => new Activity()).follow(event)
     if (event.kind === 'left') activities.delete(`${event.machine} ${placeNameOf(event)}`)
@@ -184,7 +174,7 @@ function starved(events: readonly TraceEvent[], permits: Permits, records: Recor
     if (resting.has(machine) || !standing.isMember) continue
     const freeMs = permits.freeSinceMs(machine, atMs)
     for (const place of standing.given) {
-      const first = queues.get(place)?.first(progress, records)
+      const first = queues.get(place)?.first(progress)
       const activity = activities.get(`${machine} ${place}`)
       if (first === undefined || (activity?.open.size ?? 0) > 0) continue
       const sinceMs = Math.max(first.sinceMs, standing.sinceMs, activity?.lastMs ?? 0, freeMs)
