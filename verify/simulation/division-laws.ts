@@ -87,7 +87,7 @@ const nothingStaysUnowned: Law = {
     const members = new Map<string, number>()
     const broken: string[] = []
     for (const event of events) {
-      const sinceMs = Math.min(...members.values())
+      const sinceMs = unowned.size === 0 ? Infinity : Math.min(...members.values())
       for (const [place, leftAtMs] of unowned) {
         if (event.atMs <= Math.max(leftAtMs, sinceMs) + ownerWithinMs) continue
         broken.push(`nobody had ${place} from ${leftAtMs} ms to ${event.atMs} ms`)

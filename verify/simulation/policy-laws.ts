@@ -44,6 +44,7 @@ class Asked {
     const attempt = this.#runs.get(event.run) ?? 0
     this.#runs.delete(event.run)
     const asksMs = event.result === 'failed' ? (event.asksMs ?? null) : null
+    if (asksMs === null && this.#waits.size === 0) return
     this.#waits.set(`${event.machine} ${attemptOf({ ...event, attempt })}`, asksMs)
   }
 

@@ -93,7 +93,8 @@ export class Attempts {
     this.#onEnded = onEnded
   }
 
-  /** Calls the handler at once; the caller makes sure that no step of the engine is under way. */
+  /** Calls the handler at once; the caller makes sure that no step of the engine is under way. Not if the step that started the
+   *  attempt has also told it to end: handlers start when the step is over, and this one would never hear of it. */
   start(entry: Entry<KafkaRecord>): void {
     const context = new AttemptContext(entry, this.#logger)
     entry.handle = context
@@ -101,6 +102,11 @@ export class Attempts {
     if (handler === undefined) throw new RangeError(`no handler for ${entry.owner.topic}`)
     const seat = this.#free.pop() ?? new Seat(this.#end)
     seat.entry = entry
+    if (entry.phase === 'aborting' && entry.abortReason !== null) {
+      this.abort(entry, entry.abortReason, entry.owner.settings.attemptTimeoutMs)
+      seat.rejected(undefined)
+      return
+    }
     try {
       const returned = handler(entry.record, entry.owner, context)
       if (isThenable(returned)) Promise.resolve(returned).then(seat.resolved, seat.rejected)
