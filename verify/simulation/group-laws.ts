@@ -144,8 +144,10 @@ class Lease {
     }
     const isTaken = event.answer === 0 || (event.answer === rebalanceInProgress && !waits)
     const sentAtMs = this.#sentAtMs.get(call) ?? -Infinity
-    // The answer to a join leads to the next request of it in the same moment; only then does the wait for it end.
-    if (waits && !(api === 'JoinGroup' && isTaken)) this.#waitingSinceMs = null
+    // The answer to a join, or to wait for another one, leads to the next request of it in the same moment: the group knows its
+    // member, and only when that request is sent does the wait for this one end.
+    const goesOn = (api === 'JoinGroup' && isTaken) || event.answer === rebalanceInProgress
+    if (waits && !goesOn) this.#waitingSinceMs = null
     if (isTaken) this.#provenMs = Math.max(this.#provenMs, sentAtMs)
   }
 }
