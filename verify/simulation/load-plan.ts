@@ -90,7 +90,7 @@ export function drawBatches(
   const limits = sizes[size]
   const [fewest, most] = limits.records
   // Rather fewer than more: the price grows with them, what may happen does not.
-  const count = Math.round(fewest + (most - fewest) * random.fraction() ** 3)
+  const count = Math.round(fewest + (most - fewest) * random.fraction() ** 2)
   const keys = random.pick([1, 5, 40])
   const keyless = random.pick([0, 0.2])
   // An empty key is a key.
