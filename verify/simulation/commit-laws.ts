@@ -2,7 +2,7 @@
 
 import { type Entry, Knowledge, type Law, placeOf, Progress, type Records, runsThatOutlived } from './law.ts'
 import { Forgotten } from './standing.ts'
-import { addressOf, placeNameOf, type TraceEvent } from './trace.ts'
+import { addressOf, addressStartOf, placeNameOf, type TraceEvent } from './trace.ts'
 
 const nothingLost: Law = {
   name: 'nothing-lost',
@@ -182,7 +182,7 @@ const cleanStopRepeatsNothing: Law = {
       note(event, books, outlived)
       if (event.kind === 'stopping') stopping.add(event.machine)
       if (event.kind === 'left' && !stopping.has(event.machine)) {
-        books.get(event.machine)?.forget(addressOf({ ...event, offset: 0 }).slice(0, -1))
+        books.get(event.machine)?.forget(addressStartOf(event))
       }
       if (event.kind === 'stopped' && event.clean) {
         const { finished, attempts } = placeOf(books, event.machine, () => new Books())

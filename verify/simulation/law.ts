@@ -39,6 +39,12 @@ export type Entry = {
   readonly isFiltered: boolean
 }
 
+/** The attempt from which on the handler of a record says that nothing can help; Infinity if it never does. */
+export function hopelessFrom(entry: Entry | undefined): number {
+  const [kind, from] = (entry?.fate ?? 'fine').split(' ')
+  return kind === 'hopeless' ? Number(from) : Infinity
+}
+
 /** Every record of a history in each of its places, by address: in the source and as copies in topics of ours. */
 export class Records {
   readonly entries: ReadonlyMap<string, Entry>

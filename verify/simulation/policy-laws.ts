@@ -3,19 +3,13 @@
  *  before every attempt was made. */
 
 import { parseDuration } from '../../packages/holdfast/src/model/duration.ts'
-import { type Entry, type Law, placeOf } from './law.ts'
+import { type Entry, hopelessFrom, type Law, placeOf } from './law.ts'
 import { addressOf, type At, type Terms, type TraceEvent } from './trace.ts'
 
 type Announced = Extract<TraceEvent, { kind: 'retryAnnounced' }>
 
 /** What may follow attempt `attempt`: a wait of so much, at least and at most; null when no further one may be made. */
 type Wait = { readonly minMs: number; readonly maxMs: number } | null
-
-/** The attempt from which on its handler says that nothing can help. */
-function hopelessFrom(entry: Entry | undefined): number {
-  const [kind, from] = (entry?.fate ?? 'fine').split(' ')
-  return kind === 'hopeless' ? Number(from) : Infinity
-}
 
 function waitAfter(attempt: number, askedMs: number | null, entry: Entry | undefined, terms: Terms): Wait {
   const { inPlaceMs, delaysMs } = terms.retries

@@ -3,7 +3,7 @@
 
 import { type Began, type Law, named, placeOf, Progress, type Records } from './law.ts'
 import { Awake, Forgotten, Lookups, Standings, timerMs } from './standing.ts'
-import { addressOf, placeNameOf, type TraceEvent } from './trace.ts'
+import { addressOf, addressStartOf, placeNameOf, type TraceEvent } from './trace.ts'
 
 const attemptsAreAbortedInTime: Law = {
   name: 'attempts-are-aborted-in-time',
@@ -85,7 +85,7 @@ const dueRetriesStart: Law = {
         if (event.atMs > mayMs + timerMs) broken.push(`${named(event)}, which it might have begun at ${mayMs} ms`)
       }
       if (event.kind === 'left') {
-        const place = `${event.machine} ${addressOf({ ...event, offset: 0 }).slice(0, -1)}`
+        const place = `${event.machine} ${addressStartOf(event)}`
         for (const name of due.keys()) if (name.startsWith(place)) due.delete(name)
       }
       permits.follow(event)

@@ -1,8 +1,8 @@
 /** Laws of retries: when an attempt may start, how attempts are counted over all the places that a record comes to, and who
  *  becomes a dead letter. */
 
-import { type Entry, Knowledge, type Law, named, type Stored } from './law.ts'
-import { addressOf, type At, placeNameOf, type TraceEvent } from './trace.ts'
+import { hopelessFrom, Knowledge, type Law, named, type Stored } from './law.ts'
+import { addressOf, addressStartOf, type At, placeNameOf, type TraceEvent } from './trace.ts'
 
 /** Times in headers are whole milliseconds. */
 const roundingMs = 1
@@ -30,7 +30,7 @@ const attemptNotBeforeItsTime: Law = {
       if (event.kind === 'stored') copies.set(addressOf(event), event)
       // What it reads again of its own later is told by a calendar, which may have been set.
       if (event.kind === 'left' && !isCalendarSound) {
-        const place = `${event.machine} ${addressOf({ ...event, offset: 0 }).slice(0, -1)}`
+        const place = `${event.machine} ${addressStartOf(event)}`
         for (const name of own.keys()) if (name.startsWith(place)) own.delete(name)
       }
       if (event.kind === 'retryAnnounced') {
@@ -79,12 +79,6 @@ class Hands {
   changes(source: At): number {
     return this.#changes.get(addressOf(source)) ?? 0
   }
-}
-
-/** The attempt that says that no further one can help. */
-function hopelessFrom(entry: Entry | undefined): number {
-  const [kind, from] = (entry?.fate ?? 'fine').split(' ')
-  return kind === 'hopeless' ? Number(from) : Infinity
 }
 
 const attemptsCountOn: Law = {

@@ -258,6 +258,11 @@ function partitionsOf(topic: string): string[][] {
   return made
 }
 
+/** What the address of every record of a partition begins with. */
+export function addressStartOf(partition: Partition): string {
+  return addressOf({ ...partition, offset: 0 }).slice(0, -1)
+}
+
 export function placeNameOf({ topic, partition }: Partition): string {
   return `${topic} ${partition}`
 }
